@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef RINGSIDE_RING_CHAIN_H
+#define RINGSIDE_RING_CHAIN_H
+/* From descriptors to a chain's pieces: the rules both layouts share. */
+
+#include <linux/virtio_ring.h>
+
+#include "ring_common.h"
+
+/* Include after a memory flavour. */
+
+/*
+ * Returned instead of an enum devq_error when the chain did not fit into what
+ * earlier chains of the batch left of the caller's array.
+ */
+#define CHAIN_NO_ROOM	(-1)
+
+/**
+ * struct chain_builder - a chain being put together
+ * @chain: the result
+ * @room: pieces that fit at chain->seg
+ * @out_len: device-readable bytes so far
+ * @in_len: device-writable bytes so far
+ * @seen_in: a device-writable descriptor came by, be it empty
+ */
+struct chain_builder {
+	struct devq_chain *chain;
+	unsigned int room;
+	u64 out_len;
+	u64 in_len;
+	bool seen_in;
+};
+
+static inline void chain_begin(struct chain_builder *b, struct devq_chain *chain, u16 id,
+			       struct iovec *seg, unsigned int room)
+{
+	*b = (struct chain_builder) { .chain = chain, .room = room };
+	*chain = (struct devq_chain) { .id = id, .seg = seg };
+}
+
+/* Append one decoded descriptor that names a buffer (virtio 1.3, 2.7.4.2). */
+static inline int chain_add(struct devq *dq, struct chain_builder *b, const struct devq_desc *desc)
+{
+	struct devq_chain *chain = b->chain;
+	bool in = desc->flags & VRING_DESC_F_WRITE;
+	unsigned int n = chain->nr_out + chain->nr_in;
+	int ret;
+
+	if (!in && b->seen_in)
+		return DEVQ_E_ORDER;
+	ret = mem_translate(dq, desc->addr, desc->len, in ? MEMMAP_WRITE : MEMMAP_READ,
+			    chain->seg + n, b->room - n);
+	if (unlikely(ret < 0)) {
+		if (ret != -ENOBUFS)
+			return DEVQ_E_UNMAPPED;
+		return b->room < DEVQ_CHAIN_SEGS ? CHAIN_NO_ROOM : DEVQ_E_SEGMENTS;
+	}
+	if (in) {
+		b->seen_in = true;
+		b->in_len += desc->len;
+		chain->nr_in += ret;
+	} else {
+		b->out_len += desc->len;
+		chain->nr_out += ret;
+	}
+	return DEVQ_OK;
+}
+
+static inline int chain_end(struct chain_builder *b)
+{
+	if (b->out_len > U32_MAX || b->in_len > U32_MAX)
+		return DEVQ_E_LENGTH;
+	b->chain->out_len = b->out_len;
+	b->chain->in_len = b->in_len;
+	return DEVQ_OK;
+}
+
+#endif

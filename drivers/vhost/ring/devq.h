@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef RINGSIDE_DEVQ_H
+#define RINGSIDE_DEVQ_H
+/*
+ * The ring engine: the device's side of a virtqueue (virtio 1.3, section 2.6).
+ *
+ * A device pops chains of buffers in batches, fills or reads them, and pushes
+ * them back in batches. It never learns how the ring is laid out (split or
+ * packed) nor how memory is reached (through memslots, through an IOTLB, or
+ * plain kernel memory in tests). Both are chosen once, when the queue starts,
+ * as one struct devq_ops; there is one indirect call for each batch and none
+ * for each descriptor. Documentation/ring.rst shows how the pieces fit.
+ *
+ * Whatever the guest writes is read once, checked, then used. A guest that
+ * breaks the rules, or names memory that is not there, breaks the queue: every
+ * call fails with -EIO and does nothing until devq_clear_error().
+ *
+ * Locking: the caller serialises all calls on one devq (vhost: the queue's
+ * mutex). Calls that touch the ring are made between devq_enter() and
+ * devq_exit(), which keep the guest's memory map from changing underneath.
+ */
+
+#include <linux/types.h>
+#include <linux/uio.h>
+
+#include "memmap/memmap.h"
+
+/* Chains that one devq_pop() handles at most. */
+#define DEVQ_BATCH	64
+
+/* Pieces of memory that one chain may have: what an iov_iter of a socket takes. */
+#define DEVQ_CHAIN_SEGS	UIO_MAXIOV
+
+/**
+ * enum devq_error - why a queue is broken
+ * @DEVQ_OK: it is not
+ * @DEVQ_E_AVAIL: the driver made more buffers available than the ring holds
+ * @DEVQ_E_HEAD: a head index at or above the queue size
+ * @DEVQ_E_NEXT: a next index at or above the size of its table
+ * @DEVQ_E_LOOP: more descriptors linked than the table has
+ * @DEVQ_E_ORDER: a device-readable descriptor behind a device-writable one
+ * @DEVQ_E_NESTED: an indirect descriptor in an indirect table
+ * @DEVQ_E_TABLE: an indirect table that is empty, too long, not made of whole
+ *	descriptors, or followed by a further descriptor
+ * @DEVQ_E_LENGTH: a chain of more than 2^32 - 1 bytes
+ * @DEVQ_E_SEGMENTS: a chain in more than DEVQ_CHAIN_SEGS pieces
+ * @DEVQ_E_UNMAPPED: a buffer or indirect table outside of the memory map
+ * @DEVQ_E_FAULT: the ring itself cannot be accessed
+ * @DEVQ_E_FORMAT: a chain the device has no use for, reported by the device
+ */
+enum devq_error {
+	DEVQ_OK,
+	DEVQ_E_AVAIL,
+	DEVQ_E_HEAD,
+	DEVQ_E_NEXT,
+	DEVQ_E_LOOP,
+	DEVQ_E_ORDER,
+	DEVQ_E_NESTED,
+	DEVQ_E_TABLE,
+	DEVQ_E_LENGTH,
+	DEVQ_E_SEGMENTS,
+	DEVQ_E_UNMAPPED,
+	DEVQ_E_FAULT,
+	DEVQ_E_FORMAT,
+};
+
+/**
+ * struct devq_chain - one buffer: a chain of descriptors, popped
+ * @id: names the buffer to the driver; opaque to devices
+ * @ndesc: descriptors it occupies in the ring; opaque to devices
+ * @nr_out: device-readable pieces, at @seg
+ * @nr_in: device-writable pieces, at @seg + @nr_out
+ * @out_len: device-readable bytes
+ * @in_len: device-writable bytes
+ * @seg: its pieces, in the array given to devq_pop()
+ */
+struct devq_chain {
+	u16 id;
+	u16 ndesc;
+	u16 nr_out;
+	u16 nr_in;
+	u32 out_len;
+	u32 in_len;
+	struct iovec *seg;
+};
+
+/**
+ * struct devq_used - one buffer to give back
+ * @id: devq_chain.id
+ * @ndesc: devq_chain.ndesc
+ * @len: bytes written to the device-writable part
+ */
+struct devq_used {
+	u16 id;
+	u16 ndesc;
+	u32 len;
+};
+
+/**
+ * struct devq_pos - where a device stands in a ring
+ * @avail: index of the next buffer to pop
+ * @used: index of the next used entry to write
+ * @avail_wrap: packed: wrap counter of @avail
+ * @used_wrap: packed: wrap counter of @used
+ */
+struct devq_pos {
+	u16 avail;
+	u16 used;
+	bool avail_wrap;
+	bool used_wrap;
+};
+
+/**
+ * struct devq_addr - the three areas of a queue (virtio 1.3, 2.6)
+ * @desc: descriptor area
+ * @driver: driver area: available ring, or driver event suppression
+ * @device: device area: used ring, or device event suppression
+ *
+ * Their address space is that of the memory flavour: user addresses for
+ * DEVQ_MEM_USER, kernel addresses for DEVQ_MEM_KERNEL.
+ */
+struct devq_addr {
+	u64 desc;
+	u64 driver;
+	u64 device;
+};
+
+enum devq_mem_type {
+	DEVQ_MEM_USER,		/* rings at user addresses, buffers through memslots */
+	DEVQ_MEM_KERNEL,	/* rings and buffers at kernel addresses: tests */
+};
+
+struct devq;
+
+/**
+ * struct devq_ops - the engine for one layout over one kind of memory
+ * @areas_ok: can devq.addr be the areas of a ring of devq.num?
+ * @start: read what the ring holds when a device starts on it
+ * @pop: see devq_pop()
+ * @unpop: see devq_unpop()
+ * @push: see devq_push()
+ * @want_signal: see devq_want_signal()
+ * @enable_kick: see devq_enable_kick()
+ * @disable_kick: see devq_disable_kick()
+ * @pending: see devq_pending()
+ *
+ * All but @areas_ok and @unpop return -EIO after recording the reason when the ring is broken.
+ */
+struct devq_ops {
+	bool (*areas_ok)(const struct devq *dq);
+	int (*start)(struct devq *dq);
+	int (*pop)(struct devq *dq, struct devq_chain *chain, unsigned int max,
+		   struct iovec *iov, unsigned int iov_max);
+	void (*unpop)(struct devq *dq, const struct devq_chain *chain, unsigned int n);
+	int (*push)(struct devq *dq, const struct devq_used *used, unsigned int n);
+	int (*want_signal)(struct devq *dq);
+	int (*enable_kick)(struct devq *dq);
+	int (*disable_kick)(struct devq *dq);
+	int (*pending)(struct devq *dq);
+};
+
+/*
+ * A descriptor as the guest wrote it, copied once. The byte order is the ring's
+ * until the layout has decoded it in place.
+ */
+struct devq_desc {
+	union {
+		struct {
+			u64 addr;
+			u32 len;
+			u16 flags;
+			u16 next;
+		};
+		u64 word[2];
+	};
+};
+
+/**
+ * struct devq - device side of one virtqueue
+ * @ops: layout x memory; NULL while stopped
+ * @addr: the three areas
+ * @features: what the driver negotiated
+ * @num: queue size
+ * @event_idx: VIRTIO_RING_F_EVENT_IDX negotiated
+ * @little_endian: byte order of the ring
+ * @kicks_off: the driver was told that kicks are not needed
+ * @signalled_valid: @signalled says where the last signal was sent
+ * @signalled: used index at the last signal
+ * @avail_seen: available index last read from the ring, split
+ * @pos: position
+ * @error: reason why the queue is broken
+ * @slots: guest memory, for DEVQ_MEM_USER
+ * @reader: our announcement to the updaters of @slots
+ * @set: the memslot set of this turn
+ * @buffers: last memslot a buffer was found in
+ * @tables: last memslot an indirect table was found in
+ * @kmem_first: lowest address of a buffer, for DEVQ_MEM_KERNEL
+ * @kmem_last: highest, inclusive
+ * @first: scratch: the first descriptor of each chain of a batch
+ * @run: scratch: further descriptors of a chain, or part of an indirect table
+ * @heads: scratch: index of each of @first
+ *
+ * All fields are serialised by the caller, see above.
+ */
+struct devq {
+	const struct devq_ops *ops;
+	struct devq_addr addr;
+	u64 features;
+	u16 num;
+	bool event_idx;
+	bool little_endian;
+	bool kicks_off;
+	bool signalled_valid;
+	u16 signalled;
+	u16 avail_seen;
+	struct devq_pos pos;
+	enum devq_error error;
+
+	struct memslots *slots;
+	struct memslots_reader reader;
+	const struct memslot_set *set;
+	struct memmap_cache buffers;
+	struct memmap_cache tables;
+
+	u64 kmem_first;
+	u64 kmem_last;
+
+	struct devq_desc first[DEVQ_BATCH];
+	struct devq_desc run[DEVQ_BATCH];
+	u16 heads[DEVQ_BATCH];
+};
+
+/**
+ * struct devq_config - what devq_start() needs to know
+ * @mem: kind of memory
+ * @addr: the three areas
+ * @num: queue size: 1..32768; a power of two unless the layout is packed
+ * @features: negotiated feature bits
+ * @little_endian: byte order of a legacy ring; VIRTIO_F_VERSION_1 implies it
+ * @slots: guest memory, for DEVQ_MEM_USER; it knows devq.reader
+ * @kmem_first: lowest address of a buffer, for DEVQ_MEM_KERNEL
+ * @kmem_last: highest, inclusive
+ */
+struct devq_config {
+	enum devq_mem_type mem;
+	struct devq_addr addr;
+	u16 num;
+	u64 features;
+	bool little_endian;
+	struct memslots *slots;
+	u64 kmem_first;
+	u64 kmem_last;
+};
+
+void devq_init(struct devq *dq);
+int devq_start(struct devq *dq, const struct devq_config *cfg);
+void devq_stop(struct devq *dq);
+int devq_move(struct devq *dq, const struct devq_addr *addr);
+int devq_fail(struct devq *dq, enum devq_error error);
+const char *devq_error_name(enum devq_error error);
+
+/**
+ * devq_running - has the queue been started?
+ * @dq: the queue
+ */
+static inline bool devq_running(const struct devq *dq)
+{
+	return dq->ops;
+}
+
+/**
+ * devq_clear_error - let a broken queue take buffers again
+ * @dq: the queue
+ */
+static inline void devq_clear_error(struct devq *dq)
+{
+	dq->error = DEVQ_OK;
+}
+
+/**
+ * devq_enter - start a turn on a running queue
+ * @dq: the queue
+ *
+ * Context: may sleep. What devq_pop() returns may be used until devq_exit().
+ * The memory map may change meanwhile for others, but its updater waits for us.
+ */
+static inline void devq_enter(struct devq *dq)
+{
+	if (dq->slots)
+		dq->set = memslots_read_lock(dq->slots, &dq->reader);
+}
+
+/**
+ * devq_exit - end the turn
+ * @dq: the queue
+ */
+static inline void devq_exit(struct devq *dq)
+{
+	if (dq->slots) {
+		dq->set = NULL;
+		memslots_read_unlock(dq->slots, &dq->reader);
+	}
+}
+
+/**
+ * devq_breathe - let updates of the memory map through
+ * @dq: the queue
+ *
+ * For loops that stay in a turn without holding chains.
+ *
+ * Context: between devq_enter() and devq_exit().
+ */
+static inline void devq_breathe(struct devq *dq)
+{
+	devq_exit(dq);
+	devq_enter(dq);
+}
+
+/**
+ * devq_pop - take buffers the driver made available
+ * @dq: the queue
+ * @chain: where to put them
+ * @max: room in @chain; at most DEVQ_BATCH are popped in one call
+ * @iov: where to put their pieces, those of the first chain first
+ * @iov_max: room in @iov, at least DEVQ_CHAIN_SEGS
+ *
+ * A chain that does not fit into what is left of @iov stays in the ring.
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: how many, 0 if the ring is empty, -EIO if it is broken. Good chains
+ * ahead of a bad one are returned first.
+ */
+static inline int devq_pop(struct devq *dq, struct devq_chain *chain, unsigned int max,
+			    struct iovec *iov, unsigned int iov_max)
+{
+	if (unlikely(dq->error))
+		return -EIO;
+	return dq->ops->pop(dq, chain, max, iov, iov_max);
+}
+
+/**
+ * devq_unpop - give the last buffers back unused, as if never popped
+ * @dq: the queue
+ * @chain: the chains to give back, in the order they were popped; the last of
+ *	them is the last one popped
+ * @n: how many
+ */
+static inline void devq_unpop(struct devq *dq, const struct devq_chain *chain, unsigned int n)
+{
+	dq->ops->unpop(dq, chain, n);
+}
+
+/**
+ * devq_push - give used buffers to the driver
+ * @dq: the queue
+ * @used: the buffers
+ * @n: how many, at most the queue size
+ *
+ * All of them become visible at once.
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: 0, or -EIO if the ring is broken; none is visible then.
+ */
+static inline int devq_push(struct devq *dq, const struct devq_used *used, unsigned int n)
+{
+	if (unlikely(dq->error))
+		return -EIO;
+	return dq->ops->push(dq, used, n);
+}
+
+/**
+ * devq_want_signal - does the driver want to hear of what was pushed?
+ * @dq: the queue
+ *
+ * To be asked once for each batch of devq_push() calls (virtio 1.3, 2.7.7).
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: 1 or 0, or -EIO if the ring is broken.
+ */
+static inline int devq_want_signal(struct devq *dq)
+{
+	if (unlikely(dq->error))
+		return -EIO;
+	return dq->ops->want_signal(dq);
+}
+
+/**
+ * devq_enable_kick - ask the driver to kick when it adds buffers
+ * @dq: the queue
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: 1 if buffers are there already (the kick may not come), 0 if not,
+ * -EIO if the ring is broken.
+ */
+static inline int devq_enable_kick(struct devq *dq)
+{
+	if (unlikely(dq->error))
+		return -EIO;
+	return dq->ops->enable_kick(dq);
+}
+
+/**
+ * devq_disable_kick - tell the driver that kicks are not needed for now
+ * @dq: the queue
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: 0, or -EIO if the ring is broken.
+ */
+static inline int devq_disable_kick(struct devq *dq)
+{
+	if (unlikely(dq->error))
+		return -EIO;
+	return dq->ops->disable_kick(dq);
+}
+
+/**
+ * devq_pending - are there buffers to pop?
+ * @dq: the queue
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: 1 or 0, or -EIO if the ring is broken.
+ */
+static inline int devq_pending(struct devq *dq)
+{
+	if (unlikely(dq->error))
+		return -EIO;
+	return dq->ops->pending(dq);
+}
+
+#endif

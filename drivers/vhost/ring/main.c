@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The ring engine: choice of layout and memory flavour, start and stop. */
+
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "devq.h"
+#include "ring_internal.h"
+
+static const struct devq_ops *const devq_split_ops[] = {
+	[DEVQ_MEM_USER] = &devq_split_user_ops,
+	[DEVQ_MEM_KERNEL] = &devq_split_kernel_ops,
+};
+
+static const char *const devq_error_names[] = {
+	[DEVQ_OK] = "no error",
+	[DEVQ_E_AVAIL] = "more buffers available than the queue holds",
+	[DEVQ_E_HEAD] = "head index out of range",
+	[DEVQ_E_NEXT] = "next index out of range",
+	[DEVQ_E_LOOP] = "descriptors linked in a loop",
+	[DEVQ_E_ORDER] = "readable descriptor after a writable one",
+	[DEVQ_E_NESTED] = "indirect descriptor in an indirect table",
+	[DEVQ_E_TABLE] = "bad indirect descriptor",
+	[DEVQ_E_LENGTH] = "chain longer than 4 GiB",
+	[DEVQ_E_SEGMENTS] = "chain in too many pieces",
+	[DEVQ_E_UNMAPPED] = "buffer outside of the memory table",
+	[DEVQ_E_FAULT] = "ring not accessible",
+	[DEVQ_E_FORMAT] = "buffer of no use to the device",
+};
+
+/**
+ * devq_error_name - say it in words
+ * @error: the reason
+ *
+ * Return: a constant string.
+ */
+const char *devq_error_name(enum devq_error error)
+{
+	return error < ARRAY_SIZE(devq_error_names) ? devq_error_names[error] : "unknown error";
+}
+EXPORT_SYMBOL_NS_GPL(devq_error_name, "RINGSIDE");
+
+/**
+ * devq_init - a stopped queue at position 0
+ * @dq: the queue; devq.reader is left alone, memslots own it
+ */
+void devq_init(struct devq *dq)
+{
+	dq->ops = NULL;
+	dq->error = DEVQ_OK;
+	dq->pos = (struct devq_pos) { .avail_wrap = true, .used_wrap = true };
+}
+EXPORT_SYMBOL_NS_GPL(devq_init, "RINGSIDE");
+
+/**
+ * devq_fail - break the queue
+ * @dq: the queue
+ * @error: why. The first reason stays
+ *
+ * Return: -EIO.
+ */
+int devq_fail(struct devq *dq, enum devq_error error)
+{
+	if (!dq->error)
+		dq->error = error;
+	return -EIO;
+}
+EXPORT_SYMBOL_NS_GPL(devq_fail, "RINGSIDE");
+
+static const struct devq_ops *devq_find_ops(const struct devq_config *cfg)
+{
+	if (cfg->features & BIT_ULL(VIRTIO_F_RING_PACKED))
+		return NULL;
+	return cfg->mem < ARRAY_SIZE(devq_split_ops) ? devq_split_ops[cfg->mem] : NULL;
+}
+
+/**
+ * devq_start - start the engine
+ * @dq: the queue, stopped; its position is where it starts
+ * @cfg: what to start with
+ *
+ * The used index is read from the ring (virtio 1.3, 2.7.8).
+ *
+ * Context: may sleep; the owner's address space for DEVQ_MEM_USER.
+ * Return: 0; -EINVAL for a queue size the layout does not allow, -EOPNOTSUPP
+ * for a layout or memory that is not there, -EFAULT if the ring cannot be
+ * accessed. On error the queue stays stopped.
+ */
+int devq_start(struct devq *dq, const struct devq_config *cfg)
+{
+	const struct devq_ops *ops = devq_find_ops(cfg);
+	int err;
+
+	if (!ops)
+		return -EOPNOTSUPP;
+	if (!is_power_of_2(cfg->num) || cfg->num > 32768)
+		return -EINVAL;
+	dq->addr = cfg->addr;
+	dq->num = cfg->num;
+	dq->features = cfg->features;
+	dq->event_idx = cfg->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
+	dq->little_endian = cfg->little_endian ||
+			    (cfg->features & BIT_ULL(VIRTIO_F_VERSION_1));
+	dq->slots = cfg->slots;
+	dq->kmem_first = cfg->kmem_first;
+	dq->kmem_last = cfg->kmem_last;
+	dq->buffers.generation = 0;
+	dq->tables.generation = 0;
+	dq->error = DEVQ_OK;
+
+	if (!ops->areas_ok(dq))
+		return -EFAULT;
+	devq_enter(dq);
+	err = ops->start(dq);
+	devq_exit(dq);
+	if (err) {
+		dq->error = DEVQ_OK;
+		return -EFAULT;
+	}
+	dq->ops = ops;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(devq_start, "RINGSIDE");
+
+/**
+ * devq_stop - stop the engine
+ * @dq: the queue; its position stays, nothing of the ring is touched
+ */
+void devq_stop(struct devq *dq)
+{
+	dq->ops = NULL;
+}
+EXPORT_SYMBOL_NS_GPL(devq_stop, "RINGSIDE");
+
+/**
+ * devq_move - put a running queue's areas elsewhere
+ * @dq: the queue, started
+ * @addr: the new areas; the driver has moved their content
+ *
+ * Return: 0, or -EFAULT if they cannot be accessed; nothing has changed then.
+ */
+int devq_move(struct devq *dq, const struct devq_addr *addr)
+{
+	struct devq_addr old = dq->addr;
+
+	dq->addr = *addr;
+	if (dq->ops->areas_ok(dq))
+		return 0;
+	dq->addr = old;
+	return -EFAULT;
+}
+EXPORT_SYMBOL_NS_GPL(devq_move, "RINGSIDE");
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("Ringside developers");
+MODULE_VERSION(RINGSIDE_VERSION);
+MODULE_DESCRIPTION("Device side of virtqueues for vhost and vDPA");
+MODULE_IMPORT_NS("RINGSIDE");

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef RINGSIDE_RING_COMMON_H
+#define RINGSIDE_RING_COMMON_H
+/*
+ * How the engine is put together. One source file for each pair of a layout
+ * and a memory flavour, six lines long:
+ *
+ *	#include "mem_user.h"		the memory flavour
+ *	#include "split.h"		the layout, written over mem_*()
+ *	#include "template.h"		makes the struct devq_ops
+ *	DEVQ_DEFINE_OPS(split, user);
+ *
+ * A memory flavour provides, as inlines or macros:
+ *
+ *	mem_read_begin(addr, len), mem_read_end()
+ *		open and close a window for reading [addr, addr + len) of an
+ *		area. Between them nothing may be called but mem_get(). False if
+ *		the range can never be accessed.
+ *	mem_get(val, type, addr, label)
+ *		read an aligned integer, once; on a fault go to label, which has
+ *		to close the window
+ *	mem_write_begin(addr, len), mem_write_end(), mem_put(val, type, addr, label)
+ *		the same for writing
+ *	mem_area_ok(addr, len)
+ *		can this be an area of a ring?
+ *	mem_translate(dq, addr, len, perm, iov, max)
+ *		pieces of a buffer: how many; -EFAULT or -EPERM if it is not
+ *		mapped so, -ENOBUFS if @max is too small
+ *	mem_read_table(dq, dst, addr, len)
+ *		copy part of an indirect table: 0, -EFAULT or -EPERM
+ *
+ * A layout provides <layout>_areas_ok, _start, _pop, _unpop, _push,
+ * _want_signal, _enable_kick, _disable_kick and _pending with the prototypes of
+ * struct devq_ops.
+ */
+
+#include <linux/virtio_byteorder.h>
+
+#include "devq.h"
+
+static __always_inline u16 devq16(const struct devq *dq, u16 val)
+{
+	return __virtio16_to_cpu(dq->little_endian, (__force __virtio16)val);
+}
+
+static __always_inline u32 devq32(const struct devq *dq, u32 val)
+{
+	return __virtio32_to_cpu(dq->little_endian, (__force __virtio32)val);
+}
+
+static __always_inline u64 devq64(const struct devq *dq, u64 val)
+{
+	return __virtio64_to_cpu(dq->little_endian, (__force __virtio64)val);
+}
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef RINGSIDE_RING_SPLIT_H
+#define RINGSIDE_RING_SPLIT_H
+/*
+ * Split virtqueue layout, device side (virtio 1.3, section 2.7).
+ *
+ * Barriers, and what each pairs with in the driver:
+ *   split_refresh(): read barrier after avail->idx, with the driver's write
+ *	barrier between filling the ring and moving avail->idx;
+ *   split_push(): write barrier before used->idx, with the driver's read
+ *	barrier after it has seen used->idx;
+ *   split_want_signal(): full barrier between our used->idx and the driver's
+ *	wish, with the driver's between its wish and looking at used->idx;
+ *   split_enable_kick(): full barrier between our wish and avail->idx, with the
+ *	driver's between avail->idx and looking at our wish.
+ *
+ * Include after a memory flavour.
+ */
+
+#include <linux/sched.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "area.h"
+#include "chain.h"
+
+/* An indirect table may be longer than the ring, but indices are 16 bits. */
+#define SPLIT_TABLE_MAX	65536
+
+static inline u64 split_avail_flags(const struct devq *dq)
+{
+	return dq->addr.driver;
+}
+
+static inline u64 split_avail_idx(const struct devq *dq)
+{
+	return dq->addr.driver + offsetof(struct vring_avail, idx);
+}
+
+static inline u64 split_avail_ring(const struct devq *dq)
+{
+	return dq->addr.driver + offsetof(struct vring_avail, ring);
+}
+
+static inline u64 split_used_event(const struct devq *dq)
+{
+	return split_avail_ring(dq) + dq->num * sizeof(u16);
+}
+
+static inline u64 split_used_flags(const struct devq *dq)
+{
+	return dq->addr.device;
+}
+
+static inline u64 split_used_idx(const struct devq *dq)
+{
+	return dq->addr.device + offsetof(struct vring_used, idx);
+}
+
+static inline u64 split_used_ring(const struct devq *dq)
+{
+	return dq->addr.device + offsetof(struct vring_used, ring);
+}
+
+static inline u64 split_avail_event(const struct devq *dq)
+{
+	return split_used_ring(dq) + dq->num * sizeof(struct vring_used_elem);
+}
+
+static bool split_areas_ok(const struct devq *dq)
+{
+	u64 driver_len = split_used_event(dq) + sizeof(u16) - dq->addr.driver;
+	u64 device_len = split_avail_event(dq) + sizeof(u16) - dq->addr.device;
+
+	return mem_area_ok(dq->addr.desc, dq->num * sizeof(struct vring_desc)) &&
+	       mem_area_ok(dq->addr.driver, driver_len) &&
+	       mem_area_ok(dq->addr.device, device_len);
+}
+
+/* The driver does not move used->idx: it says where a device left off. */
+static int split_start(struct devq *dq)
+{
+	dq->avail_seen = dq->pos.avail;
+	dq->kicks_off = false;
+	dq->signalled_valid = false;
+	if (area_read16(dq, split_used_idx(dq), &dq->pos.used))
+		return -EIO;
+	return area_write16(dq, split_used_flags(dq), 0);
+}
+
+/* Read avail->idx. Returns how many buffers are available, or -EIO. */
+static int split_refresh(struct devq *dq)
+{
+	u16 idx, n;
+
+	if (area_read16(dq, split_avail_idx(dq), &idx))
+		return -EIO;
+	n = idx - dq->pos.avail;
+	if (unlikely(n > dq->num))
+		return devq_fail(dq, DEVQ_E_AVAIL);
+	dq->avail_seen = idx;
+	/* What idx covers is read after idx. */
+	smp_rmb();
+	return n;
+}
+
+/* Copy up to @max heads to dq->heads. Returns how many, or -EIO. */
+static int split_fetch_heads(struct devq *dq, unsigned int max)
+{
+	u64 ring = split_avail_ring(dq);
+	u16 mask = dq->num - 1, idx = dq->pos.avail;
+	unsigned int i;
+	int n = (u16)(dq->avail_seen - idx);
+
+	if (n < max)
+		n = split_refresh(dq);
+	if (n <= 0)
+		return n;
+	n = min_t(unsigned int, n, max);
+
+	if (!mem_read_begin(ring, dq->num * sizeof(u16)))
+		goto bad;
+	for (i = 0; i < n; i++)
+		mem_get(dq->heads[i], u16, ring + ((idx + i) & mask) * sizeof(u16), fault);
+	mem_read_end();
+	for (i = 0; i < n; i++)
+		dq->heads[i] = devq16(dq, dq->heads[i]);
+	return n;
+
+fault:
+	mem_read_end();
+bad:
+	return devq_fail(dq, DEVQ_E_FAULT);
+}
+
+/* A descriptor is read as two words: buffer address; length, flags and next. */
+#define split_get_desc(desc, at, fault)						\
+	do {									\
+		mem_get((desc)->word[0], u64, at, fault);			\
+		mem_get((desc)->word[1], u64, (at) + sizeof(u64), fault);	\
+	} while (0)
+
+static inline void split_decode(const struct devq *dq, struct devq_desc *desc)
+{
+	desc->addr = devq64(dq, desc->addr);
+	desc->len = devq32(dq, desc->len);
+	desc->flags = devq16(dq, desc->flags);
+	desc->next = devq16(dq, desc->next);
+}
+
+/* Copy the first descriptors of @n chains. Bad heads are found afterwards. */
+static int split_fetch_first(struct devq *dq, unsigned int n)
+{
+	u64 table = dq->addr.desc;
+	u16 mask = dq->num - 1;
+	unsigned int i;
+
+	if (!mem_read_begin(table, dq->num * sizeof(struct vring_desc)))
+		goto bad;
+	for (i = 0; i < n; i++)
+		split_get_desc(&dq->first[i],
+			       table + (dq->heads[i] & mask) * sizeof(struct vring_desc), fault);
+	mem_read_end();
+	for (i = 0; i < n; i++)
+		split_decode(dq, &dq->first[i]);
+	return 0;
+
+fault:
+	mem_read_end();
+bad:
+	return devq_fail(dq, DEVQ_E_FAULT);
+}
+
+/*
+ * Copy a chain's descriptors from @idx on to dq->run, following the links
+ * within one window; what a link says is checked afterwards, from the copy.
+ * Returns how many, at most DEVQ_BATCH, or -EIO.
+ */
+static int split_fetch_run(struct devq *dq, u16 idx)
+{
+	u64 table = dq->addr.desc;
+	u16 mask = dq->num - 1;
+	struct devq_desc *desc;
+	unsigned int i = 0, n;
+
+	if (!mem_read_begin(table, dq->num * sizeof(struct vring_desc)))
+		goto bad;
+	do {
+		desc = &dq->run[i++];
+		split_get_desc(desc, table + (idx & mask) * sizeof(struct vring_desc), fault);
+		idx = devq16(dq, desc->next);
+	} while (i < DEVQ_BATCH && (devq16(dq, desc->flags) & VRING_DESC_F_NEXT));
+	mem_read_end();
+	for (n = 0; n < i; n++)
+		split_decode(dq, &dq->run[n]);
+	return i;
+
+fault:
+	mem_read_end();
+bad:
+	return devq_fail(dq, DEVQ_E_FAULT);
+}
+
+/* Append the buffers of an indirect table (virtio 1.3, 2.7.5.3). */
+static int split_add_table(struct devq *dq, struct chain_builder *b, const struct devq_desc *ind)
+{
+	u32 len = ind->len / sizeof(struct vring_desc), seen = 0, have = 0, base = 0, idx = 0;
+	struct devq_desc *desc;
+	int err;
+
+	if (!len || len > SPLIT_TABLE_MAX || ind->len % sizeof(struct vring_desc) ||
+	    (ind->flags & VRING_DESC_F_NEXT))
+		return DEVQ_E_TABLE;
+	/* The table's own address range must not wrap; its pieces are checked when read. */
+	do {
+		if (++seen > len)
+			return DEVQ_E_LOOP;
+		if (idx < base || idx >= base + have) {
+			u32 i;
+
+			base = idx;
+			have = min_t(u32, len - idx, DEVQ_BATCH);
+			if (mem_read_table(dq, dq->run,
+					   ind->addr + idx * sizeof(struct vring_desc),
+					   have * sizeof(struct vring_desc)))
+				return DEVQ_E_UNMAPPED;
+			for (i = 0; i < have; i++)
+				split_decode(dq, &dq->run[i]);
+			cond_resched();
+		}
+		desc = &dq->run[idx - base];
+		if (desc->flags & VRING_DESC_F_INDIRECT)
+			return DEVQ_E_NESTED;
+		err = chain_add(dq, b, desc);
+		if (err)
+			return err;
+		idx = desc->next;
+		if ((desc->flags & VRING_DESC_F_NEXT) && idx >= len)
+			return DEVQ_E_NEXT;
+	} while (desc->flags & VRING_DESC_F_NEXT);
+	return DEVQ_OK;
+}
+
+/* Walk the chain whose first descriptor is dq->first[i]. */
+static int split_walk(struct devq *dq, unsigned int i, struct chain_builder *b)
+{
+	const struct devq_desc *desc = &dq->first[i];
+	unsigned int seen = 0, at = 0;
+	int err, have = 0;
+
+	if (dq->heads[i] >= dq->num)
+		return DEVQ_E_HEAD;
+	for (;;) {
+		if (++seen > dq->num)
+			return DEVQ_E_LOOP;
+		if (desc->flags & VRING_DESC_F_INDIRECT)
+			err = split_add_table(dq, b, desc);
+		else
+			err = chain_add(dq, b, desc);
+		if (err)
+			return err;
+		if (!(desc->flags & VRING_DESC_F_NEXT))
+			break;
+		if (desc->next >= dq->num)
+			return DEVQ_E_NEXT;
+		if (++at >= have) {
+			have = split_fetch_run(dq, desc->next);
+			if (have < 0)
+				return DEVQ_E_FAULT;
+			at = 0;
+		}
+		desc = &dq->run[at];
+	}
+	b->chain->ndesc = seen;
+	return chain_end(b);
+}
+
+static int split_pop(struct devq *dq, struct devq_chain *chain, unsigned int max,
+		     struct iovec *iov, unsigned int iov_max)
+{
+	unsigned int used = 0, i;
+	int n, err = DEVQ_OK;
+
+	n = split_fetch_heads(dq, min_t(unsigned int, max, DEVQ_BATCH));
+	if (n <= 0)
+		return n;
+	if (split_fetch_first(dq, n))
+		return -EIO;
+	for (i = 0; i < n; i++) {
+		struct chain_builder b;
+
+		chain_begin(&b, &chain[i], dq->heads[i], iov + used, iov_max - used);
+		err = split_walk(dq, i, &b);
+		if (err)
+			break;
+		used += chain[i].nr_out + chain[i].nr_in;
+	}
+	dq->pos.avail += i;
+	if (!i)
+		return devq_fail(dq, err == CHAIN_NO_ROOM ? DEVQ_E_SEGMENTS : err);
+	return i;
+}
+
+static void split_unpop(struct devq *dq, const struct devq_chain *chain, unsigned int n)
+{
+	dq->pos.avail -= n;
+}
+
+static int split_push(struct devq *dq, const struct devq_used *used, unsigned int n)
+{
+	u64 ring = split_used_ring(dq);
+	u16 mask = dq->num - 1, old = dq->pos.used, new = old + n;
+	unsigned int i;
+
+	if (!mem_write_begin(ring, dq->num * sizeof(struct vring_used_elem)))
+		goto bad;
+	for (i = 0; i < n; i++) {
+		u64 elem = ring + ((old + i) & mask) * sizeof(struct vring_used_elem);
+
+		mem_put(devq32(dq, used[i].id), u32, elem, fault);
+		mem_put(devq32(dq, used[i].len), u32, elem + sizeof(u32), fault);
+	}
+	mem_write_end();
+
+	/* The entries are written before idx says that they are. */
+	smp_wmb();
+	if (area_write16(dq, split_used_idx(dq), new))
+		return -EIO;
+	dq->pos.used = new;
+	/* After 2^16 entries without a signal nobody can tell where the last one was. */
+	if (unlikely((u16)(new - dq->signalled) < (u16)(new - old)))
+		dq->signalled_valid = false;
+	return 0;
+
+fault:
+	mem_write_end();
+bad:
+	return devq_fail(dq, DEVQ_E_FAULT);
+}
+
+static int split_want_signal(struct devq *dq)
+{
+	u16 new = dq->pos.used, old = dq->signalled, val;
+	bool valid = dq->signalled_valid;
+
+	/* What we pushed is visible before we ask whether anybody waits for it. */
+	smp_mb();
+	if (!dq->event_idx) {
+		if (area_read16(dq, split_avail_flags(dq), &val))
+			return -EIO;
+		return !(val & VRING_AVAIL_F_NO_INTERRUPT);
+	}
+	if (valid && new == old)
+		return 0;
+	if (area_read16(dq, split_used_event(dq), &val))
+		return -EIO;
+	dq->signalled = new;
+	dq->signalled_valid = true;
+	return !valid || vring_need_event(val, new, old);
+}
+
+static int split_enable_kick(struct devq *dq)
+{
+	int n;
+
+	if (dq->event_idx) {
+		if (area_write16(dq, split_avail_event(dq), dq->pos.avail))
+			return -EIO;
+	} else if (dq->kicks_off && area_write16(dq, split_used_flags(dq), 0)) {
+		return -EIO;
+	}
+	dq->kicks_off = false;
+	/* Our wish is visible before we look for buffers that came without a kick. */
+	smp_mb();
+	n = split_refresh(dq);
+	return n < 0 ? n : n > 0;
+}
+
+static int split_disable_kick(struct devq *dq)
+{
+	/* With event indices the driver stops by itself: avail_event stays behind. */
+	if (dq->event_idx || dq->kicks_off)
+		return 0;
+	if (area_write16(dq, split_used_flags(dq), VRING_USED_F_NO_NOTIFY))
+		return -EIO;
+	dq->kicks_off = true;
+	return 0;
+}
+
+static int split_pending(struct devq *dq)
+{
+	int n;
+
+	if (dq->avail_seen != dq->pos.avail)
+		return 1;
+	n = split_refresh(dq);
+	return n < 0 ? n : n > 0;
+}
+
+#endif
