@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A device file from open to release, and its ioctls. */
+
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+static const struct vhost_ioctl vhost_ioctls[] = {
+	{ VHOST_GET_FEATURES, vhost_get_features, VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_FEATURES, vhost_set_features, VHOST_IOCTL_ANYONE },
+	{ VHOST_GET_BACKEND_FEATURES, vhost_get_backend_features, VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_BACKEND_FEATURES, vhost_set_backend_features, VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_OWNER, vhost_set_owner, VHOST_IOCTL_ANYONE },
+	{ VHOST_RESET_OWNER, vhost_reset_owner },
+	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table },
+	{ VHOST_SET_VRING_NUM, vhost_set_vring_num },
+	{ VHOST_SET_VRING_ADDR, vhost_set_vring_addr },
+	{ VHOST_SET_VRING_BASE, vhost_set_vring_base },
+	{ VHOST_GET_VRING_BASE, vhost_get_vring_base },
+	{ VHOST_SET_VRING_KICK, vhost_set_vring_kick },
+	{ VHOST_SET_VRING_CALL, vhost_set_vring_call },
+	{ VHOST_SET_VRING_ERR, vhost_set_vring_err },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, vhost_set_busyloop_timeout },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, vhost_get_busyloop_timeout, VHOST_IOCTL_OUT },
+};
+
+static const struct vhost_ioctl *vhost_ioctl_find(const struct vhost_ioctl *rows, unsigned int n,
+						  unsigned int cmd)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (rows[i].cmd == cmd)
+			return &rows[i];
+	return NULL;
+}
+
+static int vhost_ioctl_call(struct vhost_dev *dev, const struct vhost_ioctl *row,
+			    void __user *user)
+{
+	u64 arg[VHOST_IOCTL_ARG / sizeof(u64)] = {};
+	size_t size = _IOC_SIZE(row->cmd);
+	int err;
+
+	if (WARN_ON_ONCE(size > sizeof(arg)))
+		return -EINVAL;
+	if ((_IOC_DIR(row->cmd) & _IOC_WRITE) && copy_from_user(arg, user, size))
+		return -EFAULT;
+	err = row->fn(dev, arg, user);
+	if (err)
+		return err;
+	if (((_IOC_DIR(row->cmd) & _IOC_READ) || (row->flags & VHOST_IOCTL_OUT)) &&
+	    copy_to_user(user, arg, size))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * vhost_dev_ioctl - unlocked_ioctl of every vhost device
+ * @dev: the device
+ * @cmd: number
+ * @arg: user address of the argument
+ *
+ * Context: process; may sleep, ends early when the caller is killed.
+ * Return: 0; -EPERM if the caller is not the owner and would have to be, -ENOTTY
+ * for numbers unknown to the device, -EFAULT, or what the ioctl says.
+ */
+long vhost_dev_ioctl(struct vhost_dev *dev, unsigned int cmd, unsigned long arg)
+{
+	const struct vhost_ioctl *row;
+	long ret;
+
+	row = vhost_ioctl_find(dev->ops->ioctls, dev->ops->nioctls, cmd);
+	if (!row)
+		row = vhost_ioctl_find(vhost_ioctls, ARRAY_SIZE(vhost_ioctls), cmd);
+	if (mutex_lock_killable(&dev->mutex))
+		return -EINTR;
+	if (!(row && (row->flags & VHOST_IOCTL_ANYONE)) && dev->mm != current->mm)
+		ret = -EPERM;
+	else if (!row)
+		ret = -ENOTTY;
+	else
+		ret = vhost_ioctl_call(dev, row, (void __user *)arg);
+	mutex_unlock(&dev->mutex);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_dev_ioctl, "RINGSIDE");
+
+/**
+ * vhost_dev_init - a device without an owner
+ * @dev: the device
+ * @ops: its driver
+ * @vqs: its queues, after vhost_vq_init(); the array stays the caller's
+ * @nvqs: how many
+ */
+void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
+		    struct vhost_virtqueue **vqs, unsigned int nvqs)
+{
+	unsigned int i;
+
+	memset(dev, 0, sizeof(*dev));
+	dev->ops = ops;
+	dev->vqs = vqs;
+	dev->nvqs = nvqs;
+	mutex_init(&dev->mutex);
+	memslots_init(&dev->slots);
+	for (i = 0; i < nvqs; i++) {
+		vqs[i]->dev = dev;
+		vqs[i]->index = i;
+		memslots_add_reader(&dev->slots, &vqs[i]->ring.reader);
+	}
+}
+EXPORT_SYMBOL_NS_GPL(vhost_dev_init, "RINGSIDE");
+
+/**
+ * vhost_dev_release - end of a device
+ * @dev: the device; nobody else has it any more
+ *
+ * Stops the queues, ends the worker, lets go of the owner. What the driver
+ * itself allocated is still there.
+ *
+ * Context: may sleep.
+ */
+void vhost_dev_release(struct vhost_dev *dev)
+{
+	mutex_lock(&dev->mutex);
+	/* Its owner may be dying, with page faults of ours unanswered. */
+	if (dev->worker)
+		vhost_worker_kill(dev->worker);
+	vhost_dev_disown(dev);
+	mutex_unlock(&dev->mutex);
+	memslots_destroy(&dev->slots);
+	mutex_destroy(&dev->mutex);
+}
+EXPORT_SYMBOL_NS_GPL(vhost_dev_release, "RINGSIDE");
+
+static int __init vhost_init(void)
+{
+	return 0;
+}
+module_init(vhost_init);
+
+static void __exit vhost_exit(void)
+{
+	/* Workers are freed by RCU callbacks in this module. */
+	rcu_barrier();
+}
+module_exit(vhost_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("Ringside developers");
+MODULE_VERSION(RINGSIDE_VERSION);
+MODULE_DESCRIPTION("Host kernel accelerator for virtio: core");
+MODULE_IMPORT_NS("RINGSIDE");

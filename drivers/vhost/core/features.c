@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Feature bits, those of the device and those of the backend protocol. */
+
+#include "internal.h"
+
+/* Bits of VHOST_[GS]ET_BACKEND_FEATURES that we know. */
+#define VHOST_BACKEND_FEATURES	0ULL
+
+int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	*(u64 *)arg = dev->ops->features;
+	return 0;
+}
+
+int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	u64 features = *(u64 *)arg;
+	unsigned int i;
+	int err;
+
+	if (features & ~dev->ops->features)
+		return -EOPNOTSUPP;
+	for (i = 0; i < dev->nvqs; i++) {
+		struct vhost_virtqueue *vq = dev->vqs[i];
+
+		err = vhost_vq_lock(vq);
+		if (err)
+			return err;
+		/* A running ring is in the owner's memory, which others cannot reach. */
+		if (vq->backend && dev->mm != current->mm)
+			err = -EPERM;
+		else
+			err = vhost_vq_set_features(vq, features);
+		mutex_unlock(&vq->mutex);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int vhost_get_backend_features(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	*(u64 *)arg = VHOST_BACKEND_FEATURES;
+	return 0;
+}
+
+int vhost_set_backend_features(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	return *(u64 *)arg & ~VHOST_BACKEND_FEATURES ? -EOPNOTSUPP : 0;
+}

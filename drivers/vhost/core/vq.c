@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One virtqueue: start, stop, turns of its worker, signals and errors. */
+
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+static void vhost_vq_kick_work(struct vhost_work *work)
+{
+	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue, poll.work);
+
+	vq->handle_kick(vq);
+}
+
+/**
+ * vhost_vq_init - a queue without configuration
+ * @vq: the queue; its device is given by vhost_dev_init()
+ * @handle_kick: serves it. Runs in the worker without locks, whenever the
+ *	driver kicked and at least once after each vhost_vq_start()
+ */
+void vhost_vq_init(struct vhost_virtqueue *vq, void (*handle_kick)(struct vhost_virtqueue *vq))
+{
+	memset(vq, 0, sizeof(*vq));
+	vq->handle_kick = handle_kick;
+	mutex_init(&vq->mutex);
+	vhost_poll_init(&vq->poll, vhost_vq_kick_work, EPOLLIN, vq);
+	devq_init(&vq->ring);
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_init, "RINGSIDE");
+
+/**
+ * vhost_vq_lock - take a queue's mutex on behalf of an ioctl
+ * @vq: the queue
+ *
+ * Its worker may hold it in a page fault that only the VMM can resolve.
+ *
+ * Context: vhost_dev.mutex held; may sleep.
+ * Return: 0, or -EINTR if the caller was killed.
+ */
+int vhost_vq_lock(struct vhost_virtqueue *vq)
+{
+	return mutex_lock_killable(&vq->mutex);
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_lock, "RINGSIDE");
+
+/**
+ * vhost_vq_start - let a queue run
+ * @vq: the queue
+ * @backend: what the device driver serves it with, not NULL
+ *
+ * A queue that runs already goes on with the new backend. In both cases its
+ * kick handler is called soon: the driver may have kicked before.
+ *
+ * Context: the queue's mutex, in the owner's address space; may sleep.
+ * Return: 0, or -EFAULT if the ring is not set up or not accessible.
+ */
+int vhost_vq_start(struct vhost_virtqueue *vq, void *backend)
+{
+	struct devq_config cfg = {
+		.mem = DEVQ_MEM_USER,
+		.addr = vq->addr,
+		.num = vq->num,
+		.features = vq->features,
+		.little_endian = virtio_legacy_is_little_endian(),
+		.slots = &vq->dev->slots,
+	};
+
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->num || !vq->addr_set)
+		return -EFAULT;
+	if (!vq->backend) {
+		int err = devq_start(&vq->ring, &cfg);
+
+		if (err)
+			return err;
+	}
+	devq_clear_error(&vq->ring);
+	vq->backend = backend;
+	vhost_vq_requeue(vq);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_start, "RINGSIDE");
+
+/**
+ * vhost_vq_stop - stop a queue
+ * @vq: the queue
+ *
+ * Its position stays for VHOST_GET_VRING_BASE. Once the mutex is dropped and
+ * vhost_dev_flush() has returned, the old backend is not in use any more.
+ *
+ * Context: the queue's mutex.
+ */
+void vhost_vq_stop(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	vq->backend = NULL;
+	devq_stop(&vq->ring);
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_stop, "RINGSIDE");
+
+/**
+ * vhost_vq_enter - start a turn
+ * @vq: the queue
+ *
+ * Context: the queue's mutex, in the worker.
+ * Return: true if there is something to do it with: a backend and a sound ring.
+ * Then, and only then, vhost_vq_exit() has to follow.
+ */
+bool vhost_vq_enter(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->backend || vq->ring.error)
+		return false;
+	devq_enter(&vq->ring);
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_enter, "RINGSIDE");
+
+/* Once for each time a queue breaks: it takes no further turn until rearmed. */
+static void vhost_vq_report(struct vhost_virtqueue *vq)
+{
+	/* A dying owner cannot serve our page faults: no news to anybody. */
+	if (fatal_signal_pending(current))
+		return;
+	pr_warn_ratelimited("%s: virtqueue %u stopped: %s\n", current->comm, vq->index,
+			    devq_error_name(vq->ring.error));
+	if (vq->err)
+		eventfd_signal(vq->err);
+}
+
+/**
+ * vhost_vq_exit - end a turn
+ * @vq: the queue
+ *
+ * If the ring broke, say so: to the VMM by the error eventfd, to the log.
+ *
+ * Context: the queue's mutex, after vhost_vq_enter().
+ */
+void vhost_vq_exit(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	devq_exit(&vq->ring);
+	if (unlikely(vq->ring.error))
+		vhost_vq_report(vq);
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_exit, "RINGSIDE");
+
+/**
+ * vhost_vq_signal - tell the driver about pushed buffers if it wants to know
+ * @vq: the queue
+ *
+ * Context: the queue's mutex, between vhost_vq_enter() and vhost_vq_exit().
+ */
+void vhost_vq_signal(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (devq_want_signal(&vq->ring) > 0 && vq->call)
+		eventfd_signal(vq->call);
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_signal, "RINGSIDE");
+
+/**
+ * vhost_vq_requeue - call the kick handler again after others had their turn
+ * @vq: the queue
+ *
+ * Context: any.
+ */
+void vhost_vq_requeue(struct vhost_virtqueue *vq)
+{
+	vhost_poll_queue(&vq->poll);
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_requeue, "RINGSIDE");
+
+/**
+ * vhost_vq_rearm - let a broken queue try again
+ * @vq: the queue
+ *
+ * Context: the queue's mutex.
+ */
+void vhost_vq_rearm(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->ring.error)
+		return;
+	devq_clear_error(&vq->ring);
+	vhost_vq_requeue(vq);
+}
+
+/**
+ * vhost_vq_set_features - put feature bits in force
+ * @vq: the queue; if it runs, its ring starts anew where it stands
+ * @features: what was negotiated
+ *
+ * Context: the queue's mutex, in the owner's address space if it runs.
+ * Return: 0, or -EFAULT if the ring of a running queue cannot be accessed; the
+ * old features are in force then.
+ */
+int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features)
+{
+	u64 old = vq->features;
+	void *backend = vq->backend;
+	int err = 0;
+
+	lockdep_assert_held(&vq->mutex);
+	if (features == old)
+		return 0;
+	vq->features = features;
+	if (backend) {
+		vhost_vq_stop(vq);
+		err = vhost_vq_start(vq, backend);
+		if (err) {
+			vq->features = old;
+			vq->backend = backend;
+			/* Inaccessible to the old features as well, as the next turn finds. */
+			if (vhost_vq_start(vq, backend))
+				vhost_vq_stop(vq);
+		}
+	}
+	vq->dev->ops->vq_features(vq);
+	return err;
+}
+
+/**
+ * vhost_vq_reset - forget the configuration
+ * @vq: the queue, stopped
+ *
+ * Context: vhost_dev.mutex; may sleep.
+ */
+void vhost_vq_reset(struct vhost_virtqueue *vq)
+{
+	mutex_lock(&vq->mutex);
+	vhost_poll_stop(&vq->poll);
+	if (vq->kick)
+		fput(vq->kick);
+	if (vq->call)
+		eventfd_ctx_put(vq->call);
+	if (vq->err)
+		eventfd_ctx_put(vq->err);
+	vq->kick = NULL;
+	vq->call = NULL;
+	vq->err = NULL;
+	vq->num = 0;
+	vq->addr_set = false;
+	vq->features = 0;
+	vq->busyloop_timeout = 0;
+	devq_init(&vq->ring);
+	vq->dev->ops->vq_features(vq);
+	mutex_unlock(&vq->mutex);
+}
