@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/vhost-net: open, release, ioctls, module. */
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "net.h"
+
+static const struct vhost_ioctl vhost_net_ioctls[] = {
+	{ VHOST_NET_SET_BACKEND, vhost_net_set_backend },
+};
+
+static const struct vhost_dev_ops vhost_net_ops = {
+	.features = BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
+		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+		    BIT_ULL(VIRTIO_F_VERSION_1) |
+		    BIT_ULL(VIRTIO_F_RING_RESET) |
+		    BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
+		    BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR),
+	.ioctls = vhost_net_ioctls,
+	.nioctls = ARRAY_SIZE(vhost_net_ioctls),
+	.vq_features = vhost_net_vq_features,
+	.stop = vhost_net_stop,
+};
+
+/* The socket has something for us: another reason to take a turn. */
+static void vhost_net_sock_work(struct vhost_work *work)
+{
+	struct vhost_net_queue *q = container_of(work, struct vhost_net_queue, sock_poll.work);
+
+	q->vq.handle_kick(&q->vq);
+}
+
+static int vhost_net_open(struct inode *inode, struct file *file)
+{
+	struct vhost_net *net = kvzalloc(sizeof(*net), GFP_KERNEL_ACCOUNT);
+
+	if (!net)
+		return -ENOMEM;
+	net->vqs[VHOST_NET_RX] = &net->rx.q.vq;
+	net->vqs[VHOST_NET_TX] = &net->tx.q.vq;
+	vhost_vq_init(&net->rx.q.vq, vhost_net_handle_rx);
+	vhost_vq_init(&net->tx.q.vq, vhost_net_handle_tx);
+	vhost_poll_init(&net->rx.q.sock_poll, vhost_net_sock_work, EPOLLIN, &net->rx.q.vq);
+	vhost_poll_init(&net->tx.q.sock_poll, vhost_net_sock_work, EPOLLOUT, &net->tx.q.vq);
+	vhost_dev_init(&net->dev, &vhost_net_ops, net->vqs, VHOST_NET_NVQS);
+	vhost_net_vq_features(&net->rx.q.vq);
+	vhost_net_vq_features(&net->tx.q.vq);
+	file->private_data = net;
+	return 0;
+}
+
+static int vhost_net_release(struct inode *inode, struct file *file)
+{
+	struct vhost_net *net = file->private_data;
+
+	vhost_dev_release(&net->dev);
+	vhost_net_pages_free(&net->tx.pages);
+	kvfree(net);
+	return 0;
+}
+
+static long vhost_net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vhost_net *net = file->private_data;
+
+	return vhost_dev_ioctl(&net->dev, cmd, arg);
+}
+
+/* The device IOTLB will have messages to read; until then there are none. */
+static __poll_t vhost_net_poll(struct file *file, poll_table *table)
+{
+	return 0;
+}
+
+static const struct file_operations vhost_net_fops = {
+	.owner = THIS_MODULE,
+	.open = vhost_net_open,
+	.release = vhost_net_release,
+	.poll = vhost_net_poll,
+	.unlocked_ioctl = vhost_net_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice vhost_net_misc = {
+	.minor = VHOST_NET_MINOR,
+	.name = "vhost-net",
+	.fops = &vhost_net_fops,
+};
+
+module_misc_device(vhost_net_misc);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("Ringside developers");
+MODULE_VERSION(RINGSIDE_VERSION);
+MODULE_DESCRIPTION("virtio-net devices with their data path in the host kernel");
+MODULE_ALIAS_MISCDEV(VHOST_NET_MINOR);
+MODULE_ALIAS("devname:vhost-net");
+MODULE_IMPORT_NS("RINGSIDE");

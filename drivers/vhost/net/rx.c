@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Receive: from the socket to the guest's buffers.
+ *
+ * Packets are taken from a tap's ring in batches, and so are buffers from the
+ * guest. Buffers that no packet needed are given back at the end of the turn,
+ * because memory may go away between turns; packets that found no buffer are
+ * kept until the driver has added some.
+ */
+
+#include <linux/if_tun.h>
+#include <linux/if_vlan.h>
+#include <linux/skb_array.h>
+#include <linux/uaccess.h>
+
+#include "net.h"
+
+static bool rx_mergeable(const struct vhost_net_rx *rx)
+{
+	return rx->q.vq.features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+}
+
+static struct socket *rx_sock(const struct vhost_net_rx *rx)
+{
+	return rx->q.vq.backend;
+}
+
+/* Take packets from the tap. Returns how many there are now. */
+static unsigned int rx_take_packets(struct vhost_net_rx *rx)
+{
+	struct ptr_ring *ring = rx->ring;
+
+	if (rx->packet_head < rx->packet_tail)
+		return rx->packet_tail - rx->packet_head;
+	rx->packet_head = 0;
+	spin_lock(&ring->consumer_lock);
+	rx->packet_tail = __ptr_ring_consume_batched(ring, rx->packet, VHOST_NET_RING_BATCH);
+	if (rx->packet_tail)
+		tun_wake_queue(rx_sock(rx)->file, rx->packet_tail);
+	spin_unlock(&ring->consumer_lock);
+	return rx->packet_tail;
+}
+
+/* A tag that the network card took off is put back by the tap. */
+static size_t rx_packet_len(void *packet)
+{
+	if (tun_is_xdp_frame(packet))
+		return tun_ptr_to_xdp(packet)->len;
+	return __skb_array_len_with_tag(packet);
+}
+
+/*
+ * Look at the next packet. Returns how many there are at least, and the length
+ * of the first in *@len, without the header.
+ */
+static unsigned int rx_peek(struct vhost_net_rx *rx, size_t *len)
+{
+	struct sk_buff_head *queue;
+	unsigned long flags;
+	struct sk_buff *skb;
+	unsigned int n;
+
+	if (rx->ring) {
+		n = rx_take_packets(rx);
+		if (n)
+			*len = rx_packet_len(rx->packet[rx->packet_head]);
+		return n;
+	}
+	queue = &rx_sock(rx)->sk->sk_receive_queue;
+	spin_lock_irqsave(&queue->lock, flags);
+	skb = skb_peek(queue);
+	n = skb_queue_len(queue);
+	if (skb)
+		*len = skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return n;
+}
+
+static bool rx_ready(struct vhost_net_queue *q)
+{
+	struct vhost_net_rx *rx = container_of(q, struct vhost_net_rx, q);
+
+	if (rx->ring)
+		return !__ptr_ring_empty(rx->ring);
+	return !skb_queue_empty_lockless(&rx_sock(rx)->sk->sk_receive_queue);
+}
+
+/* Give the buffers that are still free back to the ring. */
+static void rx_rewind(struct vhost_net_rx *rx)
+{
+	if (rx->head < rx->tail)
+		devq_unpop(&rx->q.vq.ring, &rx->chain[rx->head], rx->tail - rx->head);
+	rx->head = 0;
+	rx->tail = 0;
+	rx->nsegs = 0;
+}
+
+/* Let the driver know of what is filled. */
+static void rx_flush(struct vhost_net_rx *rx)
+{
+	if (rx->nused && !devq_push(&rx->q.vq.ring, rx->used, rx->nused))
+		vhost_vq_signal(&rx->q.vq);
+	rx->nused = 0;
+}
+
+/* Is there room to pop more buffers behind those that are filled? */
+static bool rx_room(const struct vhost_net_rx *rx)
+{
+	return rx->tail < VHOST_NET_RX_CHAINS && rx->nsegs + DEVQ_CHAIN_SEGS <= VHOST_NET_RX_SEGS;
+}
+
+/*
+ * Pop up to @want more buffers. Returns how many, 0 if there are none, -EIO.
+ */
+static int rx_fill(struct vhost_net_rx *rx, unsigned int want)
+{
+	struct devq *dq = &rx->q.vq.ring;
+	struct devq_chain *chain = &rx->chain[rx->tail];
+	int i, n;
+
+	want = min3(want, VHOST_NET_RX_CHAINS - rx->tail, (unsigned int)DEVQ_BATCH);
+	n = devq_pop(dq, chain, want, &rx->iov[rx->nsegs], VHOST_NET_RX_SEGS - rx->nsegs);
+	for (i = 0; i < n; i++) {
+		if (chain[i].nr_out || !chain[i].in_len) {
+			devq_unpop(dq, &chain[i], n - i);
+			return i ? i : devq_fail(dq, DEVQ_E_FORMAT);
+		}
+		rx->tail++;
+		rx->nsegs += chain[i].nr_in;
+	}
+	return n;
+}
+
+/*
+ * The ring has no more buffers. Kicks are asked for while the free ones are
+ * popped, so that one comes for buffers beyond these: too few of them would
+ * otherwise look like new ones again and again (FAULTS 65).
+ * Returns 1 if there are more now, 0 if a kick will tell, -EMSGSIZE if there
+ * will never be more because we hold all descriptors, -EIO.
+ */
+static int rx_await_buffers(struct vhost_net_rx *rx)
+{
+	struct devq *dq = &rx->q.vq.ring;
+	unsigned int i, ndesc = 0;
+	int more;
+
+	rx_flush(rx);
+	for (i = rx->head; i < rx->tail; i++)
+		ndesc += rx->chain[i].ndesc;
+	if (ndesc >= dq->num)
+		return -EMSGSIZE;
+	more = devq_enable_kick(dq);
+	if (more > 0 && devq_disable_kick(dq))
+		return -EIO;
+	return more;
+}
+
+/*
+ * Have enough free buffers for @need bytes at rx->head.
+ * Returns how many these are, 0 if the driver has to add some, -EMSGSIZE if such
+ * a packet cannot be received at all, -EIO.
+ */
+static int rx_collect(struct vhost_net_rx *rx, size_t need, unsigned int packets)
+{
+	unsigned int n = 0;
+	size_t have = 0;
+	int err;
+
+	for (;;) {
+		while (have < need && rx->head + n < rx->tail)
+			have += rx->chain[rx->head + n++].in_len;
+		if (n && !rx_mergeable(rx) && (n > 1 || have < need))
+			return -EMSGSIZE;
+		if (have >= need)
+			return n;
+		if (!rx_room(rx)) {
+			if (!rx->head)
+				return -EMSGSIZE;
+			rx_rewind(rx);
+			n = 0;
+			have = 0;
+		}
+		/* More of the kind we have, or one for each packet. */
+		err = rx_fill(rx, n ? DIV_ROUND_UP(need - have, have / n) : packets);
+		if (!err)
+			err = rx_await_buffers(rx);
+		if (err <= 0)
+			return err;
+	}
+}
+
+/* Write to a scattered buffer that is large enough. */
+static int rx_put(const struct iovec *seg, size_t skip, const void *from, size_t len)
+{
+	for (; len; seg++) {
+		size_t n;
+
+		if (skip >= seg->iov_len) {
+			skip -= seg->iov_len;
+			continue;
+		}
+		n = min(len, seg->iov_len - skip);
+		if (copy_to_user(seg->iov_base + skip, from, n))
+			return -EFAULT;
+		from += n;
+		len -= n;
+		skip = 0;
+	}
+	return 0;
+}
+
+/* The part of the header that is ours: all of it, or the number of buffers. */
+static int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg, unsigned int n)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = {
+		.num_buffers = __cpu_to_virtio16(rx->q.vq.ring.little_endian, n),
+	};
+	size_t skip = rx->q.sock_hdr ? offsetof(typeof(hdr), num_buffers) : 0;
+
+	if (skip >= rx->q.hdr_len)
+		return 0;
+	return rx_put(seg, skip, (void *)&hdr + skip, rx->q.hdr_len - skip);
+}
+
+/* Receive a packet into a buffer. Returns its length with header, or an error. */
+static ssize_t rx_receive(struct vhost_net_rx *rx, const struct iovec *seg, unsigned int nsegs,
+			  size_t need)
+{
+	struct socket *sock = rx_sock(rx);
+	size_t skip = rx->q.sock_hdr ? 0 : rx->q.hdr_len;
+	struct msghdr msg = {};
+	int got;
+
+	if (nsegs == 1)
+		iov_iter_ubuf(&msg.msg_iter, ITER_DEST, seg->iov_base, need);
+	else
+		iov_iter_init(&msg.msg_iter, ITER_DEST, seg, nsegs, need);
+	iov_iter_advance(&msg.msg_iter, skip);
+	if (rx->ring)
+		msg.msg_control = rx->packet[rx->packet_head++];
+	got = sock->ops->recvmsg(sock, &msg, need - skip, MSG_DONTWAIT | MSG_TRUNC);
+	if (got < 0)
+		return got;
+	/*
+	 * Not what was announced: somebody else reads this socket, or its header
+	 * is not the guest's. A packet socket leaves tags out.
+	 */
+	if (got != need - skip && (rx->ring || !got || got > need - skip))
+		return -EMSGSIZE;
+	return got + skip;
+}
+
+/*
+ * Receive one packet into the first @n free buffers. If that fails the packet is
+ * lost and the buffers stay free.
+ */
+static void rx_packet(struct vhost_net_rx *rx, unsigned int n, size_t need)
+{
+	struct devq_chain *chain = &rx->chain[rx->head];
+	unsigned int i, nsegs = 0;
+	size_t have = 0;
+	ssize_t len;
+
+	for (i = 0; i < n; i++)
+		nsegs += chain[i].nr_in;
+	len = rx_receive(rx, chain->seg, nsegs, need);
+	if (len < 0)
+		return;
+	for (i = 0; have < len; i++)
+		have += chain[i].in_len;
+	n = i;
+	if (rx_put_header(rx, chain->seg, n))
+		return;
+
+	if (rx->nused + n > ARRAY_SIZE(rx->used))
+		rx_flush(rx);
+	for (i = 0; i < n; i++) {
+		u32 part = min_t(u32, len, chain[i].in_len);
+
+		rx->used[rx->nused++] = (struct devq_used) {
+			.id = chain[i].id,
+			.ndesc = chain[i].ndesc,
+			.len = part,
+		};
+		len -= part;
+	}
+	rx->head += n;
+	if (rx->nused >= DEVQ_BATCH)
+		rx_flush(rx);
+}
+
+/* Lose the next packet. */
+static void rx_discard(struct vhost_net_rx *rx)
+{
+	struct socket *sock = rx_sock(rx);
+	struct msghdr msg = {};
+	struct kvec none;
+	u8 byte;
+
+	if (rx->ring) {
+		tun_ptr_free(rx->packet[rx->packet_head++]);
+		return;
+	}
+	none = (struct kvec) { .iov_base = &byte, .iov_len = sizeof(byte) };
+	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &none, 1, sizeof(byte));
+	sock->ops->recvmsg(sock, &msg, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC);
+}
+
+/* There are no packets. Returns true if that has changed. */
+static bool rx_idle(struct vhost_net_rx *rx)
+{
+	rx_rewind(rx);
+	rx_flush(rx);
+	switch (vhost_net_busy_poll(&rx->q, rx_ready)) {
+	case VHOST_NET_IDLE_READY:
+		return true;
+	case VHOST_NET_IDLE_YIELD:
+		vhost_vq_requeue(&rx->q.vq);
+		return false;
+	case VHOST_NET_IDLE_SLEEP:
+		break;
+	}
+	/* A socket in an error state has no device any more, and no packets. */
+	vhost_poll_start(&rx->q.sock_poll, rx_sock(rx)->file);
+	return false;
+}
+
+static void rx_turn(struct vhost_net_rx *rx)
+{
+	struct vhost_net_budget budget = {};
+	unsigned int packets;
+	size_t len;
+	int n;
+
+	vhost_poll_stop(&rx->q.sock_poll);
+	if (devq_disable_kick(&rx->q.vq.ring))
+		return;
+	for (;;) {
+		packets = rx_peek(rx, &len);
+		if (!packets) {
+			if (!rx_idle(rx))
+				break;
+			continue;
+		}
+		rx->q.busy_end = 0;
+		len += rx->q.hdr_len;
+		n = rx_collect(rx, len, packets);
+		if (n == -EMSGSIZE)
+			rx_discard(rx);
+		else if (n <= 0)
+			break;
+		else
+			rx_packet(rx, n, len);
+		if (vhost_net_spend(&budget, len)) {
+			vhost_vq_requeue(&rx->q.vq);
+			break;
+		}
+	}
+	rx_rewind(rx);
+	rx_flush(rx);
+}
+
+/**
+ * vhost_net_handle_rx - a turn of the receive queue
+ * @vq: the queue
+ *
+ * Context: worker.
+ */
+void vhost_net_handle_rx(struct vhost_virtqueue *vq)
+{
+	struct vhost_net_rx *rx = container_of(vhost_net_queue(vq), struct vhost_net_rx, q);
+
+	guard(mutex)(&vq->mutex);
+	if (!vhost_vq_enter(vq))
+		return;
+	rx_turn(rx);
+	vhost_vq_exit(vq);
+}
+
+/**
+ * vhost_net_rx_detach - leave the tap, with all packets that are not received
+ * @rx: receive direction
+ *
+ * Context: the queue's mutex; the tap is still there.
+ */
+void vhost_net_rx_detach(struct vhost_net_rx *rx)
+{
+	lockdep_assert_held(&rx->q.vq.mutex);
+	if (rx->ring && rx->packet_head < rx->packet_tail)
+		ptr_ring_unconsume(rx->ring, &rx->packet[rx->packet_head],
+				   rx->packet_tail - rx->packet_head, tun_ptr_free);
+	rx->packet_head = 0;
+	rx->packet_tail = 0;
+	rx->ring = NULL;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transmit: from the guest's buffers to the socket.
+ *
+ * Buffers are popped in batches. Small packets for a tap are copied to memory
+ * of ours and handed over many at a time, all others one by one. The buffers of
+ * a batch are given back together once its packets are sent or lost.
+ */
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
+#include <linux/skbuff.h>
+#include <linux/uaccess.h>
+
+#include "net.h"
+
+/* What a tap takes for the largest header there is (virtio 1.3, 5.1.6). */
+#define TX_HDR_ROOM	24
+
+/* Copy @len bytes at @skip of a scattered packet. */
+static int tx_gather(void *to, const struct iovec *seg, size_t skip, size_t len)
+{
+	for (; len; seg++) {
+		size_t n;
+
+		if (skip >= seg->iov_len) {
+			skip -= seg->iov_len;
+			continue;
+		}
+		n = min(len, seg->iov_len - skip);
+		if (copy_from_user(to, seg->iov_base + skip, n))
+			return -EFAULT;
+		to += n;
+		len -= n;
+		skip = 0;
+	}
+	return 0;
+}
+
+/* Hand the batch over. */
+static void tx_flush(struct vhost_net_tx *tx)
+{
+	struct socket *sock = tx->q.vq.backend;
+	struct tun_msg_ctl ctl = {
+		.type = TUN_MSG_PTR,
+		.num = tx->nframes,
+		.ptr = tx->frame,
+	};
+	struct msghdr msg = {
+		.msg_flags = MSG_DONTWAIT,
+		.msg_control = &ctl,
+		.msg_controllen = sizeof(ctl),
+	};
+	unsigned int i;
+
+	if (!tx->nframes)
+		return;
+	/*
+	 * The socket takes the page references along, those of packets it drops
+	 * included, unless it has no device any more: then it takes none.
+	 */
+	if (sock->ops->sendmsg(sock, &msg, 0) < 0)
+		for (i = 0; i < tx->nframes; i++)
+			put_page(virt_to_head_page(tx->frame[i].data));
+	tx->nframes = 0;
+}
+
+/*
+ * Add a packet to the batch. The header goes to the start of the buffer, where
+ * the tap looks for it; without one of the guest's the tap sees zeros there.
+ * Returns 0, -EFAULT, or -EMSGSIZE if it has to be sent by other means.
+ */
+static int tx_add_frame(struct vhost_net_tx *tx, const struct devq_chain *chain, bool xdp_room)
+{
+	unsigned int hdr_len = tx->q.hdr_len, len = chain->out_len - hdr_len;
+	unsigned int pad = SKB_DATA_ALIGN(NET_SKB_PAD + COMPAT_TUN_HDR_ROOM + TX_HDR_ROOM +
+					  (xdp_room ? XDP_PACKET_HEADROOM : 0));
+	unsigned int size = SKB_DATA_ALIGN(pad + len) +
+			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	struct xdp_buff *xdp = &tx->frame[tx->nframes];
+	void *buf, *hdr;
+	int err;
+
+	if (chain->out_len > PAGE_SIZE || size > PAGE_SIZE)
+		return -EMSGSIZE;
+	buf = vhost_net_pages_get(&tx->pages, size);
+	if (!buf)
+		return -EMSGSIZE;
+	hdr = buf + COMPAT_TUN_HDR_ROOM;
+	memset(hdr, 0, TX_HDR_ROOM);
+	if (tx->q.sock_hdr) {
+		err = tx_gather(buf + pad - hdr_len, chain->seg, 0, chain->out_len);
+		memcpy(hdr, buf + pad - hdr_len, hdr_len);
+	} else {
+		err = tx_gather(buf + pad, chain->seg, hdr_len, len);
+	}
+	if (err) {
+		vhost_net_pages_unget(&tx->pages, size);
+		return err;
+	}
+	xdp_init_buff(xdp, size, NULL);
+	xdp_prepare_buff(xdp, buf, pad, len, true);
+	compat_tun_set_frame_size(xdp);
+	tx->nframes++;
+	return 0;
+}
+
+/* Returns 0 or -EAGAIN. */
+static int tx_send(struct vhost_net_tx *tx, const struct devq_chain *chain)
+{
+	struct socket *sock = tx->q.vq.backend;
+	size_t skip = tx->q.sock_hdr ? 0 : tx->q.hdr_len;
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+
+	iov_iter_init(&msg.msg_iter, ITER_SOURCE, chain->seg, chain->nr_out, chain->out_len);
+	iov_iter_advance(&msg.msg_iter, skip);
+	/*
+	 * Only a socket whose send buffer is full says later when to go on. Any
+	 * other failure loses the packet, as a network card would: trying again
+	 * at once could go on for ever.
+	 */
+	return sock->ops->sendmsg(sock, &msg, chain->out_len - skip) == -EAGAIN ? -EAGAIN : 0;
+}
+
+/*
+ * Send one packet, or add it to the batch. Returns 0 if the buffer is done with,
+ * -EAGAIN if the socket is full, -EINVAL if this is no packet.
+ */
+static int tx_packet(struct vhost_net_tx *tx, const struct devq_chain *chain)
+{
+	struct sock *sk = ((struct socket *)tx->q.vq.backend)->sk;
+	int err;
+
+	if (chain->nr_in || chain->out_len < tx->q.hdr_len)
+		return -EINVAL;
+	/* What a batch holds is not charged to the socket's send buffer. */
+	if (tx->q.is_tap && READ_ONCE(sk->sk_sndbuf) == INT_MAX &&
+	    chain->out_len >= tx->q.hdr_len + ETH_HLEN) {
+		err = tx_add_frame(tx, chain, sock_flag(sk, SOCK_XDP));
+		if (err != -EMSGSIZE)
+			return 0;
+	}
+	tx_flush(tx);
+	return chain->out_len == tx->q.hdr_len ? 0 : tx_send(tx, chain);
+}
+
+/*
+ * Send @n popped packets. Returns true to go on with the turn.
+ */
+static bool tx_batch(struct vhost_net_tx *tx, unsigned int n, struct vhost_net_budget *budget)
+{
+	struct vhost_virtqueue *vq = &tx->q.vq;
+	struct socket *sock = vq->backend;
+	bool spent = false;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < n && !spent; i++) {
+		const struct devq_chain *chain = &tx->chain[i];
+
+		err = tx_packet(tx, chain);
+		if (err)
+			break;
+		tx->used[i] = (struct devq_used) { .id = chain->id, .ndesc = chain->ndesc };
+		spent = vhost_net_spend(budget, chain->out_len);
+	}
+	tx_flush(tx);
+	if (i < n)
+		devq_unpop(&vq->ring, &tx->chain[i], n - i);
+	if (i && !devq_push(&vq->ring, tx->used, i))
+		vhost_vq_signal(vq);
+
+	if (err == -EINVAL)
+		devq_fail(&vq->ring, DEVQ_E_FORMAT);
+	else if (err == -EAGAIN && vhost_poll_start(&tx->q.sock_poll, sock->file))
+		/* The socket is gone: the driver's next kick shall find that out. */
+		devq_enable_kick(&vq->ring);
+	else if (spent)
+		vhost_vq_requeue(vq);
+	return !err && !spent;
+}
+
+static bool tx_ready(struct vhost_net_queue *q)
+{
+	return devq_pending(&q->vq.ring);
+}
+
+/* The ring is empty. Returns true if that has changed. */
+static bool tx_idle(struct vhost_net_tx *tx)
+{
+	struct devq *dq = &tx->q.vq.ring;
+
+	switch (vhost_net_busy_poll(&tx->q, tx_ready)) {
+	case VHOST_NET_IDLE_READY:
+		return true;
+	case VHOST_NET_IDLE_YIELD:
+		vhost_vq_requeue(&tx->q.vq);
+		return false;
+	case VHOST_NET_IDLE_SLEEP:
+		break;
+	}
+	return devq_enable_kick(dq) > 0 && !devq_disable_kick(dq);
+}
+
+static void tx_turn(struct vhost_net_tx *tx)
+{
+	struct devq *dq = &tx->q.vq.ring;
+	struct vhost_net_budget budget = {};
+	int n;
+
+	vhost_poll_stop(&tx->q.sock_poll);
+	if (devq_disable_kick(dq))
+		return;
+	do {
+		n = devq_pop(dq, tx->chain, ARRAY_SIZE(tx->chain), tx->iov, ARRAY_SIZE(tx->iov));
+		if (n > 0)
+			tx->q.busy_end = 0;
+	} while (n > 0 ? tx_batch(tx, n, &budget) : n == 0 && tx_idle(tx));
+}
+
+/**
+ * vhost_net_handle_tx - a turn of the transmit queue
+ * @vq: the queue
+ *
+ * Context: worker.
+ */
+void vhost_net_handle_tx(struct vhost_virtqueue *vq)
+{
+	struct vhost_net_tx *tx = container_of(vhost_net_queue(vq), struct vhost_net_tx, q);
+
+	guard(mutex)(&vq->mutex);
+	if (!vhost_vq_enter(vq))
+		return;
+	tx_turn(tx);
+	vhost_vq_exit(vq);
+}
