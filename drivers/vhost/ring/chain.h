@@ -3,6 +3,7 @@
 #define RINGSIDE_RING_CHAIN_H
 /* From descriptors to a chain's pieces: the rules both layouts share. */
 
+#include <linux/minmax.h>
 #include <linux/virtio_ring.h>
 
 #include "ring_common.h"
@@ -34,7 +35,10 @@ struct chain_builder {
 static inline void chain_begin(struct chain_builder *b, struct devq_chain *chain, u16 id,
 			       struct iovec *seg, unsigned int room)
 {
-	*b = (struct chain_builder) { .chain = chain, .room = room };
+	*b = (struct chain_builder) {
+		.chain = chain,
+		.room = min_t(unsigned int, room, DEVQ_CHAIN_SEGS),
+	};
 	*chain = (struct devq_chain) { .id = id, .seg = seg };
 }
 

@@ -174,7 +174,8 @@ bad:
 /*
  * Copy a chain's descriptors from @idx on to dq->run, following the links
  * within one window; what a link says is checked afterwards, from the copy.
- * Returns how many, at most DEVQ_BATCH, or -EIO.
+ * Returns how many, at most DEVQ_BATCH, or -EIO. The fault is not recorded here:
+ * chains ahead of this one may be fine.
  */
 static int split_fetch_run(struct devq *dq, u16 idx)
 {
@@ -184,7 +185,7 @@ static int split_fetch_run(struct devq *dq, u16 idx)
 	unsigned int i = 0, n;
 
 	if (!mem_read_begin(table, dq->num * sizeof(struct vring_desc)))
-		goto bad;
+		return -EIO;
 	do {
 		desc = &dq->run[i++];
 		split_get_desc(desc, table + (idx & mask) * sizeof(struct vring_desc), fault);
@@ -197,8 +198,7 @@ static int split_fetch_run(struct devq *dq, u16 idx)
 
 fault:
 	mem_read_end();
-bad:
-	return devq_fail(dq, DEVQ_E_FAULT);
+	return -EIO;
 }
 
 /* Append the buffers of an indirect table (virtio 1.3, 2.7.5.3). */
@@ -211,7 +211,6 @@ static int split_add_table(struct devq *dq, struct chain_builder *b, const struc
 	if (!len || len > SPLIT_TABLE_MAX || ind->len % sizeof(struct vring_desc) ||
 	    (ind->flags & VRING_DESC_F_NEXT))
 		return DEVQ_E_TABLE;
-	/* The table's own address range must not wrap; its pieces are checked when read. */
 	do {
 		if (++seen > len)
 			return DEVQ_E_LOOP;
@@ -244,7 +243,8 @@ static int split_add_table(struct devq *dq, struct chain_builder *b, const struc
 /* Walk the chain whose first descriptor is dq->first[i]. */
 static int split_walk(struct devq *dq, unsigned int i, struct chain_builder *b)
 {
-	const struct devq_desc *desc = &dq->first[i];
+	/* A copy, since an indirect table overwrites dq->run. */
+	struct devq_desc desc = dq->first[i];
 	unsigned int seen = 0, at = 0;
 	int err, have = 0;
 
@@ -253,23 +253,23 @@ static int split_walk(struct devq *dq, unsigned int i, struct chain_builder *b)
 	for (;;) {
 		if (++seen > dq->num)
 			return DEVQ_E_LOOP;
-		if (desc->flags & VRING_DESC_F_INDIRECT)
-			err = split_add_table(dq, b, desc);
+		if (desc.flags & VRING_DESC_F_INDIRECT)
+			err = split_add_table(dq, b, &desc);
 		else
-			err = chain_add(dq, b, desc);
+			err = chain_add(dq, b, &desc);
 		if (err)
 			return err;
-		if (!(desc->flags & VRING_DESC_F_NEXT))
+		if (!(desc.flags & VRING_DESC_F_NEXT))
 			break;
-		if (desc->next >= dq->num)
+		if (desc.next >= dq->num)
 			return DEVQ_E_NEXT;
 		if (++at >= have) {
-			have = split_fetch_run(dq, desc->next);
+			have = split_fetch_run(dq, desc.next);
 			if (have < 0)
 				return DEVQ_E_FAULT;
 			at = 0;
 		}
-		desc = &dq->run[at];
+		desc = dq->run[at];
 	}
 	b->chain->ndesc = seen;
 	return chain_end(b);
