@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Helpers shared by the lab's scripts. Source it; it runs nothing by itself.
+
+RINGSIDE_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+RINGSIDE_CACHE=${RINGSIDE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringside}
+export RINGSIDE_TOP RINGSIDE_CACHE
+
+# say WORDS...: one line for the person who waits.
+say()
+{
+	printf '\033[1m==>\033[0m %s\n' "$*" >&2
+}
+
+# die WORDS...: the reason, then exit 2 (a harness fault, never a test result).
+die()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 2
+}
+
+# as_root COMMAND...: run it as root, through sudo when we are not.
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# with_progress LABEL LOGFILE COMMAND...: run it with its output in LOGFILE;
+# past 5 s print how long it has been running and its last line of output.
+with_progress()
+{
+	local label=$1 log=$2 pid start now rc=0
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	"$@" </dev/null >"$log" 2>&1 &
+	pid=$!
+	start=$SECONDS
+	local step=5
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		now=$((SECONDS - start))
+		if [ "$now" -ge "$step" ]; then
+			printf '    %s: %d s: %.100s\n' "$label" "$now" \
+				"$(tail -n 1 "$log" | tr -d '\r')" >&2
+			step=$((step < 30 ? step + 5 : step + 30))
+		fi
+	done
+	wait "$pid" || rc=$?
+	if [ "$rc" -ne 0 ]; then
+		tail -n 30 "$log" >&2
+		printf '%s failed (exit %d); whole log: %s\n' "$label" "$rc" "$log" >&2
+	fi
+	return "$rc"
+}
+
+# need_packages NAME...: install what is missing from the machine's own suite.
+need_packages()
+{
+	local p missing=()
+	for p in "$@"; do
+		dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' ||
+			missing+=("$p")
+	done
+	[ ${#missing[@]} -eq 0 ] && return 0
+	say "installing ${missing[*]}"
+	if [ -z "$(find /var/lib/apt/lists -name '*Packages*' -mmin -1440 -print -quit)" ]; then
+		with_progress 'apt-get update' "$RINGSIDE_CACHE/log/apt-update.log" \
+			as_root apt-get -q update
+	fi
+	with_progress 'apt-get install' "$RINGSIDE_CACHE/log/apt-install.log" \
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		--no-install-recommends install "${missing[@]}"
+}

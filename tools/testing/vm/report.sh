@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154,SC2034
+# Turn what a guest left in the job directory into verdicts. Sourced by run,
+# which sets: here, job, ignore; keeps the totals in passed, failed, skipped and
+# the number of the next TAP line in tap_next.
+
+# splats FILE...: faults in these kernel logs on stdout; true when there are any.
+splats()
+{
+	local f found=1
+	for f in "$@"; do
+		[ -s "$f" ] || continue
+		"$here/scan-log" -v ignore="$ignore" "$f" || found=0
+	done
+	return "$found"
+}
+
+# Kernel log since the last test began, as far as the console saw it.
+console_tail()
+{
+	tr -d '\r' <"$job/console.log" 2>/dev/null | awk '
+		/ringside-lab: (ready|test|end)/ { n = 0; next }
+		{ line[n++] = $0 }
+		END { for (i = 0; i < n; i++) print line[i] }' >"$job/console.tail"
+}
+
+comment()
+{
+	sed 's/^/# /'
+}
+
+# verdict_of N WHY: print test N as TAP. WHY is what the lab saw go wrong with
+# it, empty for nothing.
+verdict_of()
+{
+	local n=$1 why=$2 rc=0 seconds='' name p f s
+	name=$(awk -v n="$n" '$1 == n { sub(/^[^ ]* [^ ]* /, ""); print }' "$job/plan")
+	[ ! -e "$job/$n.rc" ] || read -r rc seconds <"$job/$n.rc"
+	[ -n "$seconds" ] || : >>"$job/$n.out"
+	if [ -z "$why" ] && timed_out "$n" "$rc" "$seconds"; then
+		why="no end after $(limit_of "$n") s"
+	fi
+	if splats "$job/$n.klog" >"$job/$n.splat"; then
+		why="${why:+$why, }kernel fault in the log"
+	elif [ -z "$seconds" ]; then
+		console_tail
+		splats "$job/console.tail" >"$job/$n.splat" || true
+	fi
+	printf '# %s%s\n' "$name" "${seconds:+ ($seconds s)}"
+	cat "$job/$n.out" "$job/$n.err" >"$job/$n.all" 2>/dev/null || true
+	"$here/tap-flatten" -v name="$name" -v first="$tap_next" -v why="$why" -v rc="$rc" \
+		-v counts="$job/$n.counts" "$job/$n.all"
+	[ ! -s "$job/$n.splat" ] || comment <"$job/$n.splat"
+	read -r p f s <"$job/$n.counts"
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+	tap_next=$((tap_next + p + f + s))
+	if [ "$f" -gt 0 ]; then
+		printf '# output: %s, kernel log: %s\n' "$job/$n.all" "$job/$n.klog"
+	fi
+}
+
+limit_of()
+{
+	awk -v n="$1" '$1 == n { print $2 }' "$job/plan"
+}
+
+# timed_out N RC SECONDS: timeout(1) ended it (124, or 137 when it had to kill).
+timed_out()
+{
+	case $2 in
+	124 | 137) [ -n "$3" ] && [ "${3%.*}" -ge "$(limit_of "$1")" ] ;;
+	*) return 1 ;;
+	esac
+}
+
+# extra_failure TEXT: a failure that is no test's own.
+extra_failure()
+{
+	printf 'not ok %d - %s\n' "$tap_next" "$1"
+	tap_next=$((tap_next + 1))
+	failed=$((failed + 1))
+}
+
+summary()
+{
+	printf '1..%d\n' $((tap_next - 1))
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+}
