@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Life with a broken queue: ways to arm it again, rings and buffers whose memory
+ * goes away, and an owner that has to be killed.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "test.h"
+
+#define NUM	256
+#define PAGE	4096u
+
+FIXTURE(broken) {
+	struct vmm v;
+	struct vmm other;	/* must not notice */
+};
+
+FIXTURE_SETUP(broken)
+{
+	const struct vmm_config c = { .features = F_VERSION_1, .num = NUM };
+
+	vmm_init(&self->v);
+	vmm_init(&self->other);
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, vmm_net_up(&self->v, &c));
+	ASSERT_EQ(0, vmm_net_up(&self->other, &c));
+}
+
+FIXTURE_TEARDOWN(broken)
+{
+	vmm_close(&self->v);
+	vmm_close(&self->other);
+}
+
+static struct drv_ring *tx_ring(struct vmm *v)
+{
+	return &v->vq[VQ_TX].ring;
+}
+
+/* ---- ways to arm a broken queue again ---- */
+
+enum rearm { BY_BASE, BY_ADDR, BY_BACKEND, BY_TABLE };
+
+static int arm_again(struct vmm *v, enum rearm how)
+{
+	int base, ret;
+
+	switch (how) {
+	case BY_BASE:
+		base = vmm_stop(v, VQ_TX);
+		ret = base < 0 ? base : vhost_set_vring_base(v->fd, VQ_TX, base);
+		return ret ? ret : vmm_start(v, VQ_TX);
+	case BY_ADDR:
+		return vhost_set_vring_addr(v->fd, &v->vq[VQ_TX].addr);
+	case BY_BACKEND:
+		base = vmm_stop(v, VQ_TX);
+		return base < 0 ? base : vmm_start(v, VQ_TX);
+	case BY_TABLE:
+		return vmm_set_mem(v);
+	}
+	return -EINVAL;
+}
+
+/* The driver repairs the entry in place; after arming, the frame goes out once. */
+TEST_F(broken, armed_again_continues_where_it_stopped)
+{
+	struct vmm *v = &self->v;
+	struct vring_avail *avail = drv_split_avail(tx_ring(v));
+	struct drv_done done;
+	char frame[100];
+	int how, head;
+
+	for (how = BY_BASE; how <= BY_TABLE; how++) {
+		uint16_t slot = tx_ring(v)->avail_idx % NUM;
+
+		memset(v->scratch, 0, v->hdr_len);
+		net_frame_fill(v->scratch + v->hdr_len, sizeof(frame), how);
+		head = drv_ring_add1(tx_ring(v), vmm_gpa(v, v->scratch),
+				     v->hdr_len + sizeof(frame), false, v->scratch);
+		avail->ring[slot] = 60000;
+		vmm_force_kick(v, VQ_TX);
+		ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS)) TH_LOG("way %d", how);
+		avail->ring[slot] = head;
+		ASSERT_EQ(0, arm_again(v, how)) TH_LOG("way %d", how);
+		event_signal(v->vq[VQ_TX].kick);
+		EXPECT_EQ((int)sizeof(frame),
+			  net_peer_recv(&v->net, frame, sizeof(frame), VMM_TIMEOUT_MS))
+			TH_LOG("way %d", how);
+		EXPECT_EQ(0, net_frame_check(frame, sizeof(frame), how, NULL));
+		ASSERT_EQ(1, drv_ring_wait(tx_ring(v), &done, VMM_TIMEOUT_MS));
+		EXPECT_EQ(v->scratch, done.cookie);
+		EXPECT_EQ(0, drv_ring_get(tx_ring(v), &done));
+		EXPECT_FALSE(vmm_ring_error(v, VQ_TX, 0));
+		EXPECT_EQ(0, vmm_tx_check(v, 200, how));
+	}
+}
+
+/* A refused table arms nothing. */
+TEST_F(broken, refused_table_does_not_arm)
+{
+	struct vmm *v = &self->v;
+
+	drv_split_push_raw(tx_ring(v), NUM, 1);
+	event_signal(v->vq[VQ_TX].kick);
+	ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
+	v->mem.m->padding = 1;
+	EXPECT_EQ(-EOPNOTSUPP, vmm_set_mem(v));
+	v->mem.m->padding = 0;
+	event_signal(v->vq[VQ_TX].kick);
+	EXPECT_FALSE(vmm_ring_error(v, VQ_TX, VMM_QUIET_MS));
+	ASSERT_EQ(0, vmm_set_mem(v));
+	event_signal(v->vq[VQ_TX].kick);
+	/* Armed and still bad: once more. */
+	EXPECT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
+}
+
+/* A guest that breaks its queue all the time must not fill the log. */
+TEST_F(broken, log_is_rate_limited)
+{
+	struct vmm *v = &self->v;
+	int log = kmsg_open(), i, lines;
+
+	ASSERT_LE(0, log);
+	drv_split_push_raw(tx_ring(v), NUM, 1);
+	event_signal(v->vq[VQ_TX].kick);
+	ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
+	for (i = 0; i < 500; i++) {
+		ASSERT_EQ(0, arm_again(v, BY_ADDR));
+		event_signal(v->vq[VQ_TX].kick);
+		ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS)) TH_LOG("error %d", i);
+		EXPECT_EQ(-EBUSY, vhost_set_vring_base(v->fd, VQ_TX, 0));
+		v->mem.m->padding = 1;
+		EXPECT_EQ(-EOPNOTSUPP, vmm_set_mem(v));
+		v->mem.m->padding = 0;
+	}
+	lines = kmsg_count(log, "vhost");
+	close(log);
+	/* Something for the administrator, but far less than a line each. */
+	EXPECT_LT(0, lines);
+	EXPECT_GE(100, lines);
+}
+
+/* ---- memory that vanishes ---- */
+
+/* The payload's page is gone although the table still has it. */
+TEST_F(broken, fault_098_buffer_unmapped)
+{
+	struct vmm *v = &self->v;
+	char *buf = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct drv_done done;
+
+	ASSERT_EQ(0, mem_table_add(&v->mem, UINT64_C(1) << 32, buf, PAGE));
+	ASSERT_EQ(0, vmm_set_mem(v));
+	memset(buf, 0, PAGE);
+	munmap(buf, PAGE);
+	drv_ring_add1(&v->vq[VQ_TX].ring, UINT64_C(1) << 32, v->hdr_len + 100, false, NULL);
+	vmm_kick(v, VQ_TX);
+	/* Given back unsent, or the queue says that it is broken; never silence. */
+	EXPECT_TRUE(vmm_ring_error(v, VQ_TX, VMM_QUIET_MS) ||
+		    drv_ring_wait(&v->vq[VQ_TX].ring, &done, VMM_QUIET_MS) == 1);
+	EXPECT_EQ(0, vmm_rx_check(v, 500, 1));
+	EXPECT_EQ(0, vmm_traffic_check(&self->other));
+	ASSERT_EQ(0, vmm_reset_queue(v, VQ_TX));
+	EXPECT_EQ(0, vmm_traffic_check(v));
+}
+
+/* The TX ring on pages of its own, so that each area can be taken away. */
+FIXTURE(vanishing) {
+	struct vmm v;
+	struct vmm other;
+	char *area[3];
+};
+
+FIXTURE_SETUP(vanishing)
+{
+	const struct vmm_config c = { .features = F_VERSION_1, .num = 64 };
+	unsigned int i;
+
+	vmm_init(&self->v);
+	vmm_init(&self->other);
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, vmm_net_up(&self->v, &c));
+	ASSERT_EQ(0, vmm_net_up(&self->other, &c));
+	for (i = 0; i < 3; i++) {
+		self->area[i] = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		ASSERT_NE(MAP_FAILED, self->area[i]);
+	}
+	ASSERT_LE(0, vmm_stop(&self->v, VQ_TX));
+	ASSERT_EQ(0, vmm_ring_at(&self->v, VQ_TX, 64, 0, &(struct drv_place) {
+		.desc = self->area[0], .driver = self->area[1], .device = self->area[2] }));
+	ASSERT_EQ(0, vmm_start(&self->v, VQ_TX));
+	ASSERT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+FIXTURE_TEARDOWN(vanishing)
+{
+	vmm_close(&self->v);
+	vmm_close(&self->other);
+}
+
+FIXTURE_VARIANT(vanishing) {
+	unsigned int area;
+};
+
+FIXTURE_VARIANT_ADD(vanishing, descriptors)
+{
+	.area = 0,
+};
+
+FIXTURE_VARIANT_ADD(vanishing, avail_ring)
+{
+	.area = 1,
+};
+
+FIXTURE_VARIANT_ADD(vanishing, used_ring)
+{
+	.area = 2,
+};
+
+TEST_F(vanishing, fault_119_ring_page_unmapped)
+{
+	struct vmm *v = &self->v;
+	char *gone = self->area[variant->area];
+
+	event_take(v->vq[VQ_TX].call);
+	drv_ring_add1(&v->vq[VQ_TX].ring, vmm_gpa(v, v->scratch), v->hdr_len + 100, false,
+		      NULL);
+	drv_ring_publish(&v->vq[VQ_TX].ring);
+	ASSERT_EQ(0, munmap(gone, PAGE));
+	event_signal(v->vq[VQ_TX].kick);
+	EXPECT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
+	/* No entry was published, so nobody is interrupted for one. */
+	EXPECT_EQ(0, event_wait(v->vq[VQ_TX].call, VMM_QUIET_MS));
+	EXPECT_EQ(0, vmm_rx_check(v, 500, 1));
+	EXPECT_EQ(0, vmm_traffic_check(&self->other));
+
+	ASSERT_EQ(gone, mmap(gone, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+	ASSERT_EQ(0, vmm_reset_queue(v, VQ_TX));
+	EXPECT_EQ(0, vmm_traffic_check(v));
+}
+
+/* ---- the owner of a broken device can be killed ---- */
+
+TEST(killable_with_broken_queues)
+{
+	int round, status, ready[2];
+	uint64_t start;
+	struct vmm v;
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, pipe(ready));
+	for (round = 0; round < 10; round++) {
+		pid = fork();
+		if (!pid) {
+			if (vmm_net_up(&v, &(struct vmm_config){ .features = F_VERSION_1 }))
+				_exit(1);
+			drv_split_push_raw(&v.vq[VQ_TX].ring, 65535, 1);
+			/* linked to itself */
+			*drv_split_desc(&v.vq[VQ_RX].ring) = (struct vring_desc) {
+				.len = 64,
+				.flags = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE,
+			};
+			drv_split_push_raw(&v.vq[VQ_RX].ring, 0, 1);
+			event_signal(v.vq[VQ_TX].kick);
+			net_peer_send(&v.net, (char[64]){ 0 }, 64);
+			event_signal(v.vq[VQ_RX].kick);
+			if (!vmm_ring_error(&v, VQ_TX, VMM_TIMEOUT_MS) ||
+			    write(ready[1], "k", 1) != 1)
+				_exit(2);
+			for (;;)
+				event_signal(v.vq[VQ_TX].kick);
+		}
+		ASSERT_EQ(1, read(ready[0], &c, 1));
+		start = now_ms();
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		EXPECT_GT(VMM_TIMEOUT_MS, now_ms() - start);
+		EXPECT_EQ(0, proc_wait_workers(pid, 0, VMM_TIMEOUT_MS));
+	}
+	close(ready[0]);
+	close(ready[1]);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fail the 1st, 2nd, 3rd ... allocation or user copy inside one call, until it
+ * succeeds: each failure must be reported, leave the device as it was, and the call
+ * must work when it is repeated. Needs a kernel with fault injection.
+ */
+#include <fcntl.h>
+
+#include "test.h"
+
+#define MOST	200	/* no call here has that many points of failure */
+
+static int write_number(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Let the injected failures hit every allocation of this task, without a backtrace. */
+static int injection_ready(void)
+{
+	static const char *const knobs[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	char path[128];
+	unsigned int i;
+
+	if (access("/proc/self/fail-nth", W_OK))
+		return -ENOENT;
+	for (i = 0; i < ARRAY_LEN(knobs); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", knobs[i]);
+		write_number(path, "0");
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", knobs[i]);
+		write_number(path, "N");
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-highmem", knobs[i]);
+		write_number(path, "N");
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/min-order", knobs[i]);
+		write_number(path, "0");
+	}
+	return 0;
+}
+
+/* How many failures are still to come: 0 when the last one set was used. */
+static int injected(int nth_fd)
+{
+	char buf[16] = { 0 };
+
+	if (pread(nth_fd, buf, sizeof(buf) - 1, 0) < 0)
+		return -errno;
+	return atoi(buf) == 0;
+}
+
+struct fail_case {
+	struct vmm *v;
+	int fd;
+	struct mem_table *t;
+};
+
+/*
+ * Run call with the nth failure until none was used up any more. Returns how many
+ * failures the call met, or -errno. after is run when a call has failed.
+ */
+static int sweep(struct fail_case *c, int (*call)(struct fail_case *c),
+		 int (*after)(struct fail_case *c))
+{
+	int fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	int nth, ret, used, failed = 0;
+	char text[16];
+
+	if (fd < 0)
+		return -errno;
+	for (nth = 1; nth <= MOST; nth++) {
+		snprintf(text, sizeof(text), "%d", nth);
+		if (pwrite(fd, text, strlen(text), 0) < 0)
+			return -errno;
+		ret = call(c);
+		used = injected(fd);
+		if (pwrite(fd, "0", 1, 0) < 0)
+			return -errno;
+		if (ret && ret != -ENOMEM && ret != -EFAULT && ret != -EAGAIN) {
+			printf("# failure %d: call gives %d\n", nth, ret);
+			return -EIO;
+		}
+		failed += ret != 0;
+		ret = ret ? after(c) : 0;
+		if (ret) {
+			printf("# after failure %d: %d\n", nth, ret);
+			return ret;
+		}
+		if (!used)
+			break;
+	}
+	close(fd);
+	return nth > MOST ? -ELOOP : failed;
+}
+
+FIXTURE(fail_nth) {
+	struct vmm v;
+	struct mem_table t;
+	struct fail_case c;
+};
+
+FIXTURE_SETUP(fail_nth)
+{
+	vmm_init(&self->v);
+	self->c = (struct fail_case) { .v = &self->v, .t = &self->t, .fd = -1 };
+	if (injection_ready())
+		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, vmm_net_up(&self->v, &(struct vmm_config){ .features = F_VERSION_1 }));
+	ASSERT_EQ(0, mem_table_init(&self->t));
+}
+
+FIXTURE_TEARDOWN(fail_nth)
+{
+	if (self->c.fd >= 0)
+		close(self->c.fd);
+	vmm_close(&self->v);
+	mem_table_free(&self->t);
+}
+
+static int call_set_mem_table(struct fail_case *c)
+{
+	return mem_table_set(c->t, c->v->fd);
+}
+
+static int traffic_works(struct fail_case *c)
+{
+	return vmm_traffic_check(c->v);
+}
+
+/* Seed map 5.7: the plug is acknowledged to the guest whatever we say. */
+TEST_F(fail_nth, set_mem_table)
+{
+	unsigned int i;
+	int ret;
+
+	mem_table_add(&self->t, 0, self->v.ram, self->v.ram_size);
+	for (i = 0; i < 40; i++)
+		mem_table_add(&self->t, (i + 1) * (UINT64_C(1) << 32), self->v.ram, 4096);
+	ret = sweep(&self->c, call_set_mem_table, traffic_works);
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, mem_table_set(&self->t, self->v.fd));
+	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+static int call_open_and_own(struct fail_case *c)
+{
+	int ret = vhost_open(VHOST_NET_PATH, 0);
+
+	if (ret < 0)
+		return ret;
+	c->fd = ret;
+	ret = vhost_set_owner(c->fd);
+	close(c->fd);
+	c->fd = -1;
+	return ret;
+}
+
+static int no_worker_left(struct fail_case *c)
+{
+	/* Only the one of the running device, which this thread owns too. */
+	(void)c;
+	return proc_wait_workers(gettid(), 1, VMM_TIMEOUT_MS) == 1 ? 0 : -EBUSY;
+}
+
+TEST_F(fail_nth, open_and_set_owner)
+{
+	int ret = sweep(&self->c, call_open_and_own, no_worker_left);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, call_open_and_own(&self->c));
+	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+static int call_set_backend(struct fail_case *c)
+{
+	return vmm_start(c->v, VQ_TX);
+}
+
+static int queue_still_stopped(struct fail_case *c)
+{
+	return vhost_set_vring_num(c->v->fd, VQ_TX, c->v->vq[VQ_TX].ring.num);
+}
+
+TEST_F(fail_nth, set_backend)
+{
+	int ret = vmm_stop(&self->v, VQ_TX);
+
+	ASSERT_EQ(0, ret);
+	ret = sweep(&self->c, call_set_backend, queue_still_stopped);
+	EXPECT_LE(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, vmm_start(&self->v, VQ_TX));
+	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+static int call_set_events(struct fail_case *c)
+{
+	int ret = vhost_set_vring_kick(c->v->fd, VQ_TX, c->v->vq[VQ_TX].kick);
+
+	if (!ret)
+		ret = vhost_set_vring_call(c->v->fd, VQ_TX, c->v->vq[VQ_TX].call);
+	return ret ? ret : vhost_set_vring_err(c->v->fd, VQ_TX, c->v->vq[VQ_TX].err);
+}
+
+TEST_F(fail_nth, set_eventfds)
+{
+	int ret = sweep(&self->c, call_set_events, traffic_works);
+
+	EXPECT_LE(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libproc.h"
+#include "libtime.h"
+
+static bool read_line(const char *path, char *buf, size_t room)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f && fgets(buf, room, f);
+
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+int proc_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	if (!d)
+		return -errno;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 3;	/* ".", ".." and the directory itself */
+}
+
+/* Call visit for every task in the system whose name begins with "vhost-". */
+static void for_each_worker(void (*visit)(const char *dir, const char *comm, void *arg),
+			    void *arg)
+{
+	char dir[300], path[600], comm[64];
+	struct dirent *p, *t;
+	DIR *procs = opendir("/proc"), *tasks;
+
+	while (procs && (p = readdir(procs))) {
+		if (!isdigit(p->d_name[0]))
+			continue;
+		snprintf(dir, sizeof(dir), "/proc/%s/task", p->d_name);
+		tasks = opendir(dir);
+		while (tasks && (t = readdir(tasks))) {
+			if (!isdigit(t->d_name[0]))
+				continue;
+			snprintf(path, sizeof(path), "%s/%s/comm", dir, t->d_name);
+			if (!read_line(path, comm, sizeof(comm)) ||
+			    strncmp(comm, "vhost-", 6))
+				continue;
+			comm[strcspn(comm, "\n")] = '\0';
+			snprintf(path, sizeof(path), "%s/%s", dir, t->d_name);
+			visit(path, comm, arg);
+		}
+		if (tasks)
+			closedir(tasks);
+	}
+	if (procs)
+		closedir(procs);
+}
+
+struct worker_sum {
+	char name[32];		/* empty: any */
+	int count;
+	long ticks;
+};
+
+static void add_worker(const char *dir, const char *comm, void *arg)
+{
+	char path[700], line[1024], *p;
+	struct worker_sum *s = arg;
+	unsigned long user, sys;
+
+	if (s->name[0] && strcmp(comm, s->name))
+		return;
+	s->count++;
+	snprintf(path, sizeof(path), "%s/stat", dir);
+	if (!read_line(path, line, sizeof(line)))
+		return;
+	p = strrchr(line, ')');
+	if (p && sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+			&sys) == 2)
+		s->ticks += user + sys;
+}
+
+int proc_workers(pid_t owner)
+{
+	struct worker_sum s = { .count = 0 };
+
+	snprintf(s.name, sizeof(s.name), "vhost-%d", owner);
+	for_each_worker(add_worker, &s);
+	return s.count;
+}
+
+int proc_all_workers(void)
+{
+	struct worker_sum s = { .count = 0 };
+
+	for_each_worker(add_worker, &s);
+	return s.count;
+}
+
+long proc_worker_cpu_ms(pid_t owner)
+{
+	struct worker_sum s = { .count = 0 };
+
+	snprintf(s.name, sizeof(s.name), "vhost-%d", owner);
+	for_each_worker(add_worker, &s);
+	return s.count ? s.ticks * 1000 / sysconf(_SC_CLK_TCK) : -ENOENT;
+}
+
+int proc_wait_workers(pid_t owner, int want, unsigned int timeout_ms)
+{
+	uint64_t end = now_ms() + timeout_ms;
+	int n;
+
+	while ((n = proc_workers(owner)) != want && now_ms() < end)
+		nap_us(10000);
+	return n;
+}
+
+long proc_slab(const char *cache)
+{
+	FILE *f = fopen("/proc/slabinfo", "re");
+	char line[512], name[64];
+	long used, found = -ENOENT;
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63s %ld", name, &used) == 2 && !strcmp(name, cache))
+			found = used;
+	fclose(f);
+	return found;
+}
+
+int proc_module_users(const char *module)
+{
+	char path[128], line[32];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", module);
+	return read_line(path, line, sizeof(line)) ? atoi(line) : -ENOENT;
+}
+
+long proc_param(const char *module, const char *name)
+{
+	char path[256], line[64];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module, name);
+	return read_line(path, line, sizeof(line)) ? atol(line) : -ENOENT;
+}
+
+void kmsg_mark(const char *text)
+{
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "%s\n", text);
+	close(fd);
+}
+
+int kmsg_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (lseek(fd, 0, SEEK_END) < 0) {
+		int ret = -errno;
+
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+int kmsg_count(int fd, const char *text)
+{
+	char line[2048];
+	ssize_t len;
+	int n = 0;
+
+	for (;;) {
+		len = read(fd, line, sizeof(line) - 1);
+		if (len < 0 && errno == EPIPE)
+			continue;	/* overtaken by the writers: later lines follow */
+		if (len <= 0)
+			return n;
+		line[len] = '\0';
+		n += strstr(line, text) != NULL;
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Counting what a device holds: files, threads, slab objects, module users. */
+#ifndef RINGSIDE_LIBPROC_H
+#define RINGSIDE_LIBPROC_H
+
+#include <sys/types.h>
+
+/* Open files of this process. */
+int proc_fds(void);
+/*
+ * Worker threads of devices whose SET_OWNER was called by the thread with this
+ * id, be they threads of the owner or the kernel's own ("vhost-<tid>").
+ */
+int proc_workers(pid_t owner);
+/* Threads of all vhost devices on the system. */
+int proc_all_workers(void);
+/* Poll until proc_workers(owner) is want; returns the last count. */
+int proc_wait_workers(pid_t owner, int want, unsigned int timeout_ms);
+/* Objects in use in a slab cache; -ENOENT when there is no such cache. */
+long proc_slab(const char *cache);
+/* Users of a module; -ENOENT when it is not a loaded module. */
+int proc_module_users(const char *module);
+/* A number in /sys/module/MODULE/parameters/NAME, or -errno. */
+long proc_param(const char *module, const char *name);
+/* "TEXT" into the kernel log, so that a splat can be matched with a test. */
+void kmsg_mark(const char *text);
+/* A reader of the kernel log that starts at its end; -errno when there is none. */
+int kmsg_open(void);
+/* Lines with text in them since kmsg_open() or the last kmsg_count(). */
+int kmsg_count(int fd, const char *text);
+/* CPU time of the workers of owner so far, in ms; -ENOENT when there is none. */
+long proc_worker_cpu_ms(pid_t owner);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Clocks and naps for the tests. */
+#ifndef RINGSIDE_LIBTIME_H
+#define RINGSIDE_LIBTIME_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+static inline uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static inline uint64_t now_ms(void)
+{
+	return now_us() / 1000;
+}
+
+static inline void nap_us(unsigned int us)
+{
+	struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L };
+
+	nanosleep(&t, NULL);
+}
+
+/* Length of a stress loop: RINGSIDE_SECONDS, or the test's own default. */
+static inline unsigned int stress_seconds(unsigned int def)
+{
+	const char *s = getenv("RINGSIDE_SECONDS");
+
+	return s && atoi(s) > 0 ? (unsigned int)atoi(s) : def;
+}
+
+#endif

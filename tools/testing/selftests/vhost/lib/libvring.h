@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Driver side of a virtqueue, as a guest would run it.
+ *
+ * Everything a test does with a well-formed ring goes through struct drv_ring;
+ * what depends on the ring layout is behind struct drv_layout. Tests that build
+ * broken rings reach the raw memory through the layout's own view
+ * (drv_split_desc() and friends).
+ *
+ * Buffers are given in guest physical addresses, the ring areas in user
+ * addresses of this process, because that is what the vhost ABI takes.
+ */
+#ifndef RINGSIDE_LIBVRING_H
+#define RINGSIDE_LIBVRING_H
+
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One piece of a buffer chain. */
+struct drv_buf {
+	uint64_t gpa;
+	uint32_t len;
+	bool write;		/* the device writes it */
+};
+
+/* One chain that the device gave back. */
+struct drv_done {
+	void *cookie;
+	uint32_t len;
+	uint16_t id;
+};
+
+/* User addresses of the three areas. */
+struct drv_place {
+	void *desc;
+	void *driver;		/* split: avail ring */
+	void *device;		/* split: used ring */
+};
+
+/* Memory the three areas need, and the alignment the specification asks for. */
+struct drv_sizes {
+	size_t desc, driver, device;
+	size_t desc_align, driver_align, device_align;
+};
+
+struct drv_ring;
+
+struct drv_layout {
+	const char *name;
+	void (*sizes)(unsigned int num, struct drv_sizes *s);
+	/* Areas are zeroed already. base is what SET_VRING_BASE will get. */
+	void (*init)(struct drv_ring *r, uint32_t base);
+	/* Enter a chain without making it visible. Returns its id or -ENOSPC. */
+	int (*add)(struct drv_ring *r, const struct drv_buf *bufs, unsigned int n,
+		   void *cookie);
+	/* As add, with the chain in an indirect table. */
+	int (*add_indirect)(struct drv_ring *r, const struct drv_buf *bufs, unsigned int n,
+			    void *table, uint64_t table_gpa, void *cookie);
+	void (*publish)(struct drv_ring *r);
+	bool (*need_kick)(struct drv_ring *r);
+	/* 1 and *done, 0 when nothing is there, -EPROTO when the device broke the rules. */
+	int (*get)(struct drv_ring *r, struct drv_done *done);
+	bool (*pending)(const struct drv_ring *r);
+	void (*arm)(struct drv_ring *r);
+	void (*disarm)(struct drv_ring *r);
+	/* Value for SET_VRING_BASE if a device were to continue after all used chains. */
+	uint32_t (*base)(const struct drv_ring *r);
+};
+
+extern const struct drv_layout drv_split;
+
+/* State of one descriptor slot that must not be read back from shared memory. */
+struct drv_slot {
+	void *cookie;
+	uint16_t next;		/* free list, or next descriptor of the chain */
+	uint16_t count;		/* head of a chain in flight: its descriptors; else 0 */
+};
+
+struct drv_ring {
+	const struct drv_layout *layout;
+	unsigned int num;
+	bool event_idx;
+	struct drv_place at;
+	struct drv_slot *slots;
+	uint16_t free_head;
+	uint16_t free_count;
+	uint16_t avail_idx;	/* next avail slot to fill, published or not */
+	uint16_t kick_idx;	/* avail_idx at the last need_kick() */
+	uint16_t used_idx;	/* next used slot to read */
+};
+
+/* Returns 0 or -ENOMEM. The areas in *at are zeroed and owned by the caller. */
+int drv_ring_init(struct drv_ring *r, const struct drv_layout *layout, unsigned int num,
+		  const struct drv_place *at, uint32_t base, bool event_idx);
+void drv_ring_free(struct drv_ring *r);
+/* Start over at base as a driver does after a reset; chains in flight are forgotten. */
+void drv_ring_restart(struct drv_ring *r, uint32_t base);
+
+/* Each returns the chain's id (>= 0) or -ENOSPC. Not visible before drv_ring_publish(). */
+int drv_ring_add(struct drv_ring *r, const struct drv_buf *bufs, unsigned int n,
+		 void *cookie);
+int drv_ring_add_indirect(struct drv_ring *r, const struct drv_buf *bufs, unsigned int n,
+			  void *table, uint64_t table_gpa, void *cookie);
+/* drv_ring_add() for a single buffer. */
+int drv_ring_add1(struct drv_ring *r, uint64_t gpa, uint32_t len, bool write, void *cookie);
+
+void drv_ring_publish(struct drv_ring *r);
+/* Does the device want a kick for what was published since the last call? */
+bool drv_ring_need_kick(struct drv_ring *r);
+
+int drv_ring_get(struct drv_ring *r, struct drv_done *done);
+/* As drv_ring_get(), polling used memory up to timeout_ms; -ETIMEDOUT when that ends. */
+int drv_ring_wait(struct drv_ring *r, struct drv_done *done, unsigned int timeout_ms);
+
+/* Ask for an interrupt at the next used chain; true when one is there already. */
+bool drv_ring_arm(struct drv_ring *r);
+void drv_ring_disarm(struct drv_ring *r);
+uint32_t drv_ring_base(const struct drv_ring *r);
+/* Chains published or added that the device has not given back. */
+unsigned int drv_ring_in_flight(const struct drv_ring *r);
+
+/* Raw view of a split ring, for tests that break it on purpose. */
+static inline struct vring_desc *drv_split_desc(const struct drv_ring *r)
+{
+	return r->at.desc;
+}
+
+static inline struct vring_avail *drv_split_avail(const struct drv_ring *r)
+{
+	return r->at.driver;
+}
+
+static inline struct vring_used *drv_split_used(const struct drv_ring *r)
+{
+	return r->at.device;
+}
+
+/* Where the driver says how far it wants to hear (EVENT_IDX): end of the avail ring. */
+static inline uint16_t *drv_split_used_event(const struct drv_ring *r)
+{
+	return &drv_split_avail(r)->ring[r->num];
+}
+
+/* Where the device says how far it wants to hear: end of the used ring. */
+static inline uint16_t *drv_split_avail_event(const struct drv_ring *r)
+{
+	return (uint16_t *)(void *)&drv_split_used(r)->ring[r->num];
+}
+
+/*
+ * Hand the device one head, whatever the descriptors at it contain, and advance
+ * the avail index by "advance" (1 for a legal entry).
+ */
+void drv_split_push_raw(struct drv_ring *r, uint16_t head, uint16_t advance);
+
+#endif
