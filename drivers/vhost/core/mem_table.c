@@ -5,6 +5,8 @@
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -33,6 +35,25 @@ module_param_cb(max_mem_regions, &max_mem_regions_ops, &max_mem_regions, 0444);
 __MODULE_PARM_TYPE(max_mem_regions, "ushort");
 MODULE_PARM_DESC(max_mem_regions,
 		 "Maximum number of memory regions in a memory table. (default and maximum: 32767)");
+
+/* Copied at a time; others may run in between. */
+#define MEM_TABLE_CHUNK	2048
+
+static int vhost_copy_regions(struct vhost_memory_region *to,
+			      const struct vhost_memory_region __user *from, unsigned int n)
+{
+	while (n) {
+		unsigned int chunk = min_t(unsigned int, n, MEM_TABLE_CHUNK);
+
+		if (copy_from_user(to, from, array_size(chunk, sizeof(*to))))
+			return -EFAULT;
+		to += chunk;
+		from += chunk;
+		n -= chunk;
+		cond_resched();
+	}
+	return 0;
+}
 
 /* A queue that found a buffer unmapped may find it in the new table. */
 static int vhost_rearm_queues(struct vhost_dev *dev)
@@ -69,10 +90,10 @@ int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user)
 	regions = memslots_begin(&dev->slots, head->nregions);
 	if (IS_ERR(regions))
 		return PTR_ERR(regions);
-	if (copy_from_user(regions, table->regions,
-			   array_size(head->nregions, sizeof(*regions)))) {
+	err = vhost_copy_regions(regions, table->regions, head->nregions);
+	if (err) {
 		memslots_abort(&dev->slots);
-		return -EFAULT;
+		return err;
 	}
 	err = memslots_commit(&dev->slots, head->nregions);
 	return err ?: vhost_rearm_queues(dev);

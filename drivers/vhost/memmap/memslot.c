@@ -14,8 +14,14 @@
 #include "memmap.h"
 #include "memmap_internal.h"
 
-/* Control-path loops let others run after this many slots. */
+/* Control-path loops let others run each time they have seen so many slots. */
 #define MEMSLOTS_RESCHED	512
+
+static void resched_every(unsigned int n)
+{
+	if (n % MEMSLOTS_RESCHED == 0)
+		cond_resched();
+}
 
 /**
  * struct memslot - one region
@@ -117,8 +123,7 @@ static void memslot_list_free(struct list_head *list)
 
 	list_for_each_entry_safe(slot, tmp, list, link) {
 		kmem_cache_free(memslot_cachep, slot);
-		if (++n % MEMSLOTS_RESCHED == 0)
-			cond_resched();
+		resched_every(++n);
 	}
 }
 
@@ -147,14 +152,15 @@ static int update_prepare(struct memslots *ms, struct memslots_update *u, unsign
 	struct memslot *slot;
 
 	while (head < common && region_equal(&old[head], &new[head]))
-		head++;
+		resched_every(++head);
 	while (tail < common - head && region_equal(&old[nold - 1 - tail], &new[nnew - 1 - tail]))
-		tail++;
+		resched_every(++tail);
 
 	for (i = head; i < nold - tail; i++) {
 		slot = set_find(set, old[i].guest_phys_addr);
 		slot->leaving = true;
 		list_add_tail(&slot->link, &u->del);
+		resched_every(i);
 	}
 	for (i = head; i < nnew - tail; i++) {
 		if (!region_valid(&new[i]))
@@ -169,8 +175,7 @@ static int update_prepare(struct memslots *ms, struct memslots_update *u, unsign
 		if (!slot)
 			return -ENOMEM;
 		list_add_tail(&slot->link, &u->add);
-		if (i % MEMSLOTS_RESCHED == 0)
-			cond_resched();
+		resched_every(i);
 	}
 	return 0;
 }
@@ -184,16 +189,17 @@ static int update_apply(struct memslot_set *set, struct memslots_update *u)
 	struct memslot *slot;
 	unsigned int n = 0;
 
-	list_for_each_entry(slot, &u->del, link)
+	list_for_each_entry(slot, &u->del, link) {
 		set_remove(set, slot);
+		resched_every(++n);
+	}
 	list_for_each_entry(slot, &u->add, link) {
 		struct memmap_node *node = &slot->node[set->index];
 
 		if (memmap_itree_iter_first(&set->root, node->start, node->last))
 			goto undo;
 		set_insert(set, slot);
-		if (++n % MEMSLOTS_RESCHED == 0)
-			cond_resched();
+		resched_every(++n);
 	}
 	return 0;
 
@@ -311,8 +317,7 @@ void memslots_destroy(struct memslots *ms)
 
 		set_remove(set, slot);
 		kmem_cache_free(memslot_cachep, slot);
-		if (++n % MEMSLOTS_RESCHED == 0)
-			cond_resched();
+		resched_every(++n);
 	}
 	for (i = 0; i < 2; i++)
 		kvfree(ms->table[i]);
