@@ -127,9 +127,6 @@ EXPORT_SYMBOL_NS_GPL(vhost_dev_init, "RINGSIDE");
 void vhost_dev_release(struct vhost_dev *dev)
 {
 	mutex_lock(&dev->mutex);
-	/* Its owner may be dying, with page faults of ours unanswered. */
-	if (dev->worker)
-		vhost_worker_kill(dev->worker);
 	vhost_dev_disown(dev);
 	mutex_unlock(&dev->mutex);
 	memslots_destroy(&dev->slots);

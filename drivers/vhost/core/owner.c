@@ -55,6 +55,9 @@ void vhost_dev_disown(struct vhost_dev *dev)
 	unsigned int i;
 
 	lockdep_assert_held(&dev->mutex);
+	/* It may sleep in a page fault of an owner who is dying or never answers. */
+	if (worker)
+		vhost_worker_kill(worker);
 	dev->ops->stop(dev);
 	for (i = 0; i < dev->nvqs; i++)
 		vhost_vq_reset(dev->vqs[i]);

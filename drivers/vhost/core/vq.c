@@ -122,7 +122,7 @@ EXPORT_SYMBOL_NS_GPL(vhost_vq_enter, "RINGSIDE");
 /* Once for each time a queue breaks: it takes no further turn until rearmed. */
 static void vhost_vq_report(struct vhost_virtqueue *vq)
 {
-	/* A dying owner cannot serve our page faults: no news to anybody. */
+	/* The owner is being let go of, and our page faults fail: no news to anybody. */
 	if (fatal_signal_pending(current))
 		return;
 	pr_warn_ratelimited("%s: virtqueue %u stopped: %s\n", current->comm, vq->index,
