@@ -345,12 +345,12 @@ static void rx_turn(struct vhost_net_rx *rx)
 		rx->q.busy_end = 0;
 		len += rx->q.hdr_len;
 		n = rx_collect(rx, len, packets);
-		if (n == -EMSGSIZE)
-			rx_discard(rx);
-		else if (n <= 0)
+		if (n <= 0 && n != -EMSGSIZE)
 			break;
-		else
+		if (n > 0)
 			rx_packet(rx, n, len);
+		else
+			rx_discard(rx);
 		if (vhost_net_spend(&budget, len)) {
 			vhost_vq_requeue(&rx->q.vq);
 			break;
