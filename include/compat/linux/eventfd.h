@@ -11,6 +11,7 @@ static inline void compat_eventfd_signal(struct eventfd_ctx *ctx)
 {
 	eventfd_signal(ctx, 1);
 }
+
 #define eventfd_signal(ctx) compat_eventfd_signal(ctx)
 #endif
 
