@@ -16,7 +16,8 @@
 static const struct vhost_memory_region base[] = {
 	{ .guest_phys_addr = 64 * K, .memory_size = 16 * K, .userspace_addr = TEST_UVA },
 	{ .guest_phys_addr = 80 * K, .memory_size = 4 * K, .userspace_addr = TEST_UVA + 1024 * K },
-	{ .guest_phys_addr = 128 * K, .memory_size = 32 * K, .userspace_addr = TEST_UVA + 2048 * K },
+	{ .guest_phys_addr = 128 * K, .memory_size = 32 * K,
+	  .userspace_addr = TEST_UVA + 2048 * K },
 };
 
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);

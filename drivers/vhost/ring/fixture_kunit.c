@@ -165,6 +165,40 @@ void ring_variant_desc(const struct ring_variant *v, char *desc)
 		 v->features & EVENT ? "event index" : "flags");
 }
 
+static const void *next_variant(const struct ring_variant *prev, char *desc,
+				bool (*wanted)(const struct ring_variant *v))
+{
+	const struct ring_variant *v;
+
+	for (v = prev ? prev + 1 : ring_variants; v < ring_variants + RING_VARIANTS; v++)
+		if (wanted(v)) {
+			ring_variant_desc(v, desc);
+			return v;
+		}
+	return NULL;
+}
+
+static bool has_events(const struct ring_variant *v)
+{
+	return v->features & EVENT;
+}
+
+const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	return next_variant(prev, desc, has_events);
+}
+
+/* Only user memory can be gone when it is used. */
+static bool is_user(const struct ring_variant *v)
+{
+	return v->memory == &ring_memory_user;
+}
+
+const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	return next_variant(prev, desc, is_user);
+}
+
 /**
  * ring_reset - start anew on empty areas
  * @test: the test

@@ -258,6 +258,7 @@ static inline int mock_split_add(struct mock_ring *mr, const struct mock_buf *bu
 
 static inline void mock_split_publish(struct mock_ring *mr)
 {
+	/* Pairs with the barrier behind the device's look at avail->idx. */
 	smp_store_release(&mock_raw(u16, mr->avail->idx), mock16(mr, mr->avail_idx));
 	mr->published = mr->avail_idx;
 }
@@ -277,6 +278,7 @@ static inline bool mock_split_want_kick(struct mock_ring *mr)
 
 static inline u16 mock_split_seen(const struct mock_ring *mr)
 {
+	/* Pairs with the barrier ahead of the device's used->idx. */
 	return mock16(mr, smp_load_acquire(&mock_raw(u16, mr->used->idx)));
 }
 

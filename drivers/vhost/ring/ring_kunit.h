@@ -102,6 +102,10 @@ extern const struct ring_variant ring_variants[RING_VARIANTS];
 /* KUNIT_CASE_PARAM(..., ring_gen_params) runs over all of them. */
 #define RING_PARAMS()	KUNIT_ARRAY_PARAM(ring, ring_variants, ring_variant_desc)
 
+/* The same for those with event indices, and for those in user memory. */
+const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc);
+const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc);
+
 void ring_variant_desc(const struct ring_variant *v, char *desc);
 void *ring_memdup(struct kunit *test, const void *src, size_t len);
 struct ring *ring_open(struct kunit *test, u16 num, u16 base);
