@@ -11,6 +11,8 @@ OUT ?= build/$(RELEASE)
 # dkms insists on a literal version, so dkms.conf is the place it is written.
 RINGSIDE_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 
+# KBUILD_CHECKSRC beside C: Debian's headers lack the script by which kernels
+# from 7.0 on judge the checker, and then drop the checks.
 # As many jobs as processors unless the user said how many. ARCH, W, C, V and
 # the like reach the kernel's build through make itself.
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -19,7 +21,8 @@ jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 modules: check-config
 	+@MAKE='$(MAKE)' tools/build-modules '$(KDIR)' '$(OUT)' \
 		RINGSIDE_VERSION=$(RINGSIDE_VERSION) $(jobs) \
-		$(if $(filter-out 0,$(C)),CHECK="$$(tools/testing/checks/sparse)")
+		$(if $(filter-out 0,$(C)),KBUILD_CHECKSRC=$(C) \
+			CHECK="$$(tools/testing/checks/sparse)")
 
 .PHONY: check-config
 check-config:

@@ -8,6 +8,7 @@
 debian_mirror()
 {
 	local url
+	# shellcheck disable=SC2016 # apt's own variables
 	url=$(apt-get indextargets --format '$(SITE) $(CREATED_BY)' 'Created-By: Packages' \
 		2>/dev/null | awk '$1 ~ /\/debian\/?$/ { print $1; exit }')
 	[ -n "$url" ] || die 'no Debian archive among the configured apt sources'
