@@ -103,11 +103,6 @@ TEST_F(backend, attach_again_and_detach_twice)
 	EXPECT_EQ(0, vmm_traffic_check(v));
 }
 
-static uint16_t used_idx(struct vmm *v, unsigned int index)
-{
-	return __atomic_load_n(&drv_split_used(&v->vq[index].ring)->idx, __ATOMIC_ACQUIRE);
-}
-
 TEST_F(backend, nothing_touched_after_detach)
 {
 	struct vmm *v = &self->v;
@@ -138,9 +133,9 @@ TEST_F(backend, nothing_touched_after_detach)
 	free(copy);
 	/* The frames wait in the tap, the buffers in the ring. */
 	ASSERT_EQ(0, vmm_start(v, VQ_RX));
-	for (i = 0; i < 100 && used_idx(v, VQ_RX) != 8; i++)
+	for (i = 0; i < 100 && drv_split_used_idx(&v->vq[VQ_RX].ring) != 8; i++)
 		nap_us(10000);
-	EXPECT_EQ(8, used_idx(v, VQ_RX));
+	EXPECT_EQ(8, drv_split_used_idx(&v->vq[VQ_RX].ring));
 }
 
 TEST_F(backend, file_released_on_detach)

@@ -37,11 +37,6 @@ FIXTURE_TEARDOWN(bad_ring)
 	vmm_close(&self->other);
 }
 
-static uint16_t used_idx(struct vmm *v, unsigned int index)
-{
-	return __atomic_load_n(&drv_split_used(&v->vq[index].ring)->idx, __ATOMIC_ACQUIRE);
-}
-
 static int complain(const char *what, int value)
 {
 	printf("# %s: %d\n", what, value);
@@ -54,7 +49,7 @@ static int complain(const char *what, int value)
  */
 static int tx_breaks(struct vmm *v, struct vmm *other)
 {
-	uint16_t used = used_idx(v, VQ_TX);
+	uint16_t used = drv_split_used_idx(&v->vq[VQ_TX].ring);
 	char frame[128];
 	int ret;
 
@@ -68,8 +63,8 @@ static int tx_breaks(struct vmm *v, struct vmm *other)
 	ret = net_peer_recv(&v->net, frame, sizeof(frame), VMM_QUIET_MS);
 	if (ret != -ETIMEDOUT)
 		return complain("broken queue still sends", ret);
-	if (used_idx(v, VQ_TX) != used)
-		return complain("used entries after the error", used_idx(v, VQ_TX) - used);
+	if (drv_split_used_idx(&v->vq[VQ_TX].ring) != used)
+		return complain("used entries after the error", drv_split_used_idx(&v->vq[VQ_TX].ring) - used);
 	if (vmm_ring_error(v, VQ_TX, 0))
 		return complain("error event more than once", 0);
 	ret = vmm_rx_check(v, 500, 1);
@@ -103,7 +98,7 @@ static int take_frames(struct vmm *v)
 /* The same for RX, which looks at a buffer only when a frame is there. */
 static int rx_breaks(struct vmm *v, struct vmm *other)
 {
-	uint16_t used = used_idx(v, VQ_RX);
+	uint16_t used = drv_split_used_idx(&v->vq[VQ_RX].ring);
 	char frame[128];
 	int ret;
 
@@ -116,8 +111,8 @@ static int rx_breaks(struct vmm *v, struct vmm *other)
 	vmm_force_kick(v, VQ_RX);
 	if (vmm_ring_error(v, VQ_RX, VMM_QUIET_MS))
 		return complain("error event more than once", 0);
-	if (used_idx(v, VQ_RX) != used)
-		return complain("used entries after the error", used_idx(v, VQ_RX) - used);
+	if (drv_split_used_idx(&v->vq[VQ_RX].ring) != used)
+		return complain("used entries after the error", drv_split_used_idx(&v->vq[VQ_RX].ring) - used);
 	ret = vmm_tx_check(v, 500, 1);
 	if (ret)
 		return complain("the other queue", ret);

@@ -97,6 +97,44 @@ TEST_F(broken, armed_again_continues_where_it_stopped)
 	}
 }
 
+/* Three frames in one batch, the second of them writable: no packet. */
+TEST_F(broken, middle_of_a_batch)
+{
+	enum { N = 3, LEN = 100 };
+	struct vmm *v = &self->v;
+	char *buf[N], frame[LEN];
+	struct drv_done done;
+	int i, head[N];
+
+	for (i = 0; i < N; i++) {
+		buf[i] = vmm_alloc(v, 2048, 64);
+		ASSERT_NE(NULL, buf[i]);
+		memset(buf[i], 0, v->hdr_len);
+		net_frame_fill(buf[i] + v->hdr_len, LEN, i);
+		head[i] = drv_ring_add1(tx_ring(v), vmm_gpa(v, buf[i]), v->hdr_len + LEN, i == 1,
+					buf[i]);
+	}
+	vmm_force_kick(v, VQ_TX);
+	ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
+	/* What came before went out and came back; nothing behind it did. */
+	EXPECT_EQ(LEN, net_peer_recv(&v->net, frame, LEN, VMM_TIMEOUT_MS));
+	EXPECT_EQ(0, net_frame_check(frame, LEN, 0, NULL));
+	ASSERT_EQ(1, drv_ring_get(tx_ring(v), &done));
+	EXPECT_EQ(buf[0], done.cookie);
+	EXPECT_EQ(0, drv_ring_get(tx_ring(v), &done));
+	EXPECT_EQ(-ETIMEDOUT, net_peer_recv(&v->net, frame, LEN, VMM_QUIET_MS));
+
+	drv_split_desc(tx_ring(v))[head[1]].flags = 0;
+	ASSERT_EQ(0, arm_again(v, BY_ADDR));
+	for (i = 1; i < N; i++) {
+		EXPECT_EQ(LEN, net_peer_recv(&v->net, frame, LEN, VMM_TIMEOUT_MS));
+		EXPECT_EQ(0, net_frame_check(frame, LEN, i, NULL));
+		ASSERT_EQ(1, drv_ring_wait(tx_ring(v), &done, VMM_TIMEOUT_MS));
+		EXPECT_EQ(buf[i], done.cookie);
+	}
+	EXPECT_EQ(0, vmm_traffic_check(v));
+}
+
 /* A refused table arms nothing. */
 TEST_F(broken, refused_table_does_not_arm)
 {

@@ -44,14 +44,28 @@ static int injection_ready(void)
 	return 0;
 }
 
-/* How many failures are still to come: 0 when the last one set was used. */
-static int injected(int nth_fd)
+/*
+ * Was the failure used up by the call before this one? A failure that is left over
+ * may hit our own reading of it.
+ */
+static bool injected(int nth_fd)
 {
 	char buf[16] = { 0 };
 
-	if (pread(nth_fd, buf, sizeof(buf) - 1, 0) < 0)
-		return -errno;
-	return atoi(buf) == 0;
+	return pread(nth_fd, buf, sizeof(buf) - 1, 0) > 0 && atoi(buf) == 0;
+}
+
+/* The nth failure from here on is to happen; 0: none. Likewise may hit itself. */
+static int inject(int nth_fd, int nth)
+{
+	char text[16];
+	int tries;
+
+	snprintf(text, sizeof(text), "%d", nth);
+	for (tries = 0; tries < 3; tries++)
+		if (pwrite(nth_fd, text, strlen(text), 0) > 0)
+			return 0;
+	return -errno;
 }
 
 struct fail_case {
@@ -68,19 +82,18 @@ static int sweep(struct fail_case *c, int (*call)(struct fail_case *c),
 		 int (*after)(struct fail_case *c))
 {
 	int fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
-	int nth, ret, used, failed = 0;
-	char text[16];
+	int nth, ret, failed = 0;
+	bool used;
 
 	if (fd < 0)
 		return -errno;
 	for (nth = 1; nth <= MOST; nth++) {
-		snprintf(text, sizeof(text), "%d", nth);
-		if (pwrite(fd, text, strlen(text), 0) < 0)
-			return -errno;
+		if (inject(fd, nth))
+			return -EBADF;
 		ret = call(c);
 		used = injected(fd);
-		if (pwrite(fd, "0", 1, 0) < 0)
-			return -errno;
+		if (inject(fd, 0))
+			return -EBADF;
 		if (ret && ret != -ENOMEM && ret != -EFAULT && ret != -EAGAIN) {
 			printf("# failure %d: call gives %d\n", nth, ret);
 			return -EIO;

@@ -16,16 +16,19 @@ check()
 	fi
 }
 
+# shellcheck disable=SC2317 # called through check
 ours()
 {
 	modinfo -F import_ns "$1" | grep -qx RINGSIDE
 }
 
+# shellcheck disable=SC2317
 refused()
 {
 	! modprobe "$1" 2>/dev/null && ! grep -q "^$1 " /proc/modules
 }
 
+# shellcheck disable=SC2317
 reason_logged()
 {
 	dmesg | tail -n "+$1" | grep -qE "$2: .*(Unknown symbol|namespace|disagrees about version)"

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Who may drive a device: SET_OWNER, RESET_OWNER, other processes, dead owners. */
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "test.h"
@@ -202,6 +206,63 @@ static int child_at_thread_limit(int fd)
 TEST_F(owner, fault_088_no_thread_for_worker)
 {
 	EXPECT_EQ(0, in_child(child_at_thread_limit, self->fd));
+}
+
+#define CGROUP	"/sys/fs/cgroup/ringside-owner"
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* A cgroup with room for one process, us. -ENOENT when the kernel has none. */
+static int enter_full_cgroup(void)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -errno;
+	/* Busy: it is mounted there. */
+	if ((mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) && errno != EBUSY) ||
+	    write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids"))
+		return -ENOENT;
+	if (mkdir(CGROUP, 0755) && errno != EEXIST)
+		return -errno;
+	if (write_file(CGROUP "/pids.max", "1"))
+		return -ENOENT;
+	return write_file(CGROUP "/cgroup.procs", "0");
+}
+
+/* Its work is its owner's: it has to be accounted and limited with the owner. */
+TEST_F(owner, fault_087_worker_in_a_full_cgroup)
+{
+	char ours[256] = "", its[256] = "";
+	int ret = enter_full_cgroup();
+
+	if (ret == -ENOENT)
+		SKIP(return, "no cgroup2 with a pids controller");
+	ASSERT_EQ(0, ret);
+	ret = vhost_set_owner(self->fd);
+	if (ret) {
+		EXPECT_TRUE(ret == -EAGAIN || ret == -ENOMEM) TH_LOG("%d", ret);
+		EXPECT_EQ(0, proc_wait_workers(gettid(), 0, VMM_TIMEOUT_MS));
+		ASSERT_EQ(0, write_file(CGROUP "/pids.max", "max"));
+		ASSERT_EQ(0, vhost_set_owner(self->fd));
+	}
+	EXPECT_EQ(0, proc_self_read("cgroup", ours, sizeof(ours)));
+	EXPECT_EQ(0, proc_worker_read(gettid(), "cgroup", its, sizeof(its)));
+	EXPECT_STREQ(ours, its);
+	EXPECT_NE(NULL, strstr(its, "ringside-owner"));
+	close(self->fd);
+	self->fd = -1;
+	EXPECT_EQ(0, proc_wait_workers(gettid(), 0, VMM_TIMEOUT_MS));
+	write_file("/sys/fs/cgroup/cgroup.procs", "0");
+	EXPECT_EQ(0, rmdir(CGROUP)) TH_LOG("%d", errno);
 }
 
 /* ---- with rings and traffic ---- */

@@ -116,6 +116,44 @@ long proc_worker_cpu_ms(pid_t owner)
 	return s.count ? s.ticks * 1000 / sysconf(_SC_CLK_TCK) : -ENOENT;
 }
 
+struct worker_dir {
+	char name[32];
+	char dir[600];
+};
+
+static void note_worker(const char *dir, const char *comm, void *arg)
+{
+	struct worker_dir *w = arg;
+
+	if (!strcmp(comm, w->name))
+		snprintf(w->dir, sizeof(w->dir), "%s", dir);
+}
+
+static int read_in(const char *dir, const char *file, char *line, size_t room)
+{
+	char path[700];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	if (!read_line(path, line, room))
+		return -ENOENT;
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+int proc_worker_read(pid_t owner, const char *file, char *line, size_t room)
+{
+	struct worker_dir w = { .dir = "" };
+
+	snprintf(w.name, sizeof(w.name), "vhost-%d", owner);
+	for_each_worker(note_worker, &w);
+	return w.dir[0] ? read_in(w.dir, file, line, room) : -ENOENT;
+}
+
+int proc_self_read(const char *file, char *line, size_t room)
+{
+	return read_in("/proc/thread-self", file, line, room);
+}
+
 int proc_wait_workers(pid_t owner, int want, unsigned int timeout_ms)
 {
 	uint64_t end = now_ms() + timeout_ms;

@@ -12,6 +12,13 @@ int proc_fds(void);
  * id, be they threads of the owner or the kernel's own ("vhost-<tid>").
  */
 int proc_workers(pid_t owner);
+/*
+ * First line of a file ("cgroup", "comm" ...) of a worker of owner in /proc,
+ * without its newline; -ENOENT when there is no worker.
+ */
+int proc_worker_read(pid_t owner, const char *file, char *line, size_t room);
+/* The same of this thread. */
+int proc_self_read(const char *file, char *line, size_t room);
 /* Threads of all vhost devices on the system. */
 int proc_all_workers(void);
 /* Poll until proc_workers(owner) is want; returns the last count. */

@@ -137,6 +137,12 @@ static inline struct vring_used *drv_split_used(const struct drv_ring *r)
 	return r->at.device;
 }
 
+/* How many chains the device has given back, as a running 16-bit count. */
+static inline uint16_t drv_split_used_idx(const struct drv_ring *r)
+{
+	return __atomic_load_n(&drv_split_used(r)->idx, __ATOMIC_ACQUIRE);
+}
+
 /* Where the driver says how far it wants to hear (EVENT_IDX): end of the avail ring. */
 static inline uint16_t *drv_split_used_event(const struct drv_ring *r)
 {
