@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What flows between the lab and the guest: TCP both ways with checksums, pings."""
+import hashlib
+import os
+import socket
+import struct
+import threading
+import time
+
+
+def tap_counters():
+    """The tap's counters: tx is towards the guest."""
+    counters = {}
+    for name in "tx_packets", "rx_packets", "tx_bytes", "rx_bytes":
+        with open("/sys/class/net/tap0/statistics/" + name) as f:
+            counters[name] = int(f.read())
+    return counters
+
+
+class Flow(threading.Thread):
+    """One direction of TCP, one connection after the other until stopped."""
+
+    def __init__(self, host, port, chunk, patience):
+        super().__init__(daemon=True)
+        self.address = (host, port)
+        self.chunk = chunk
+        self.patience = patience
+        self.moved = 0          # bytes handed over, checked or not
+        self.verified = 0       # bytes whose checksum was compared and equal
+        self.equal = self.unequal = 0
+        self.error = None
+        self.stopping = False
+
+    def run(self):
+        try:
+            while not self.stopping:
+                with socket.create_connection(self.address, 60 * self.patience) as peer:
+                    if self.transfer(peer):
+                        self.equal += 1
+                        self.verified += self.chunk
+                    else:
+                        self.unequal += 1
+        except (OSError, ValueError) as error:
+            self.error = "%s after %d bytes" % (error, self.moved)
+
+    def stop(self):
+        self.stopping = True
+
+    def score(self):
+        return "%d of %d" % (self.equal, self.equal + self.unequal)
+
+
+class Upload(Flow):
+    name = "to the guest"
+
+    def __init__(self, host, chunk, patience):
+        super().__init__(host, 5001, chunk, patience)
+
+    def transfer(self, peer):
+        data = os.urandom(self.chunk)
+        for start in range(0, len(data), 65536):
+            piece = data[start:start + 65536]
+            peer.sendall(piece)
+            self.moved += len(piece)
+        peer.shutdown(socket.SHUT_WR)
+        answer = peer.makefile("rb").read().decode().strip()
+        if len(answer) != 64:
+            raise ValueError("the guest answered %r, no checksum" % answer)
+        return answer == hashlib.sha256(data).hexdigest()
+
+
+class Download(Flow):
+    name = "from the guest"
+
+    def __init__(self, host, chunk, patience):
+        super().__init__(host, 5002, chunk, patience)
+
+    def transfer(self, peer):
+        peer.sendall(b"%d\n" % (self.chunk // 1024))
+        stream = peer.makefile("rb")
+        promised = stream.readline().decode().strip()
+        digest = hashlib.sha256()
+        left = self.chunk
+        while left:
+            piece = stream.read1(min(left, 65536))
+            if not piece:
+                raise ValueError("the guest stopped %d bytes early" % left)
+            digest.update(piece)
+            left -= len(piece)
+            self.moved += len(piece)
+        return promised == digest.hexdigest()
+
+
+class Pinger(threading.Thread):
+    """Pings all the time; a reply counts however late it comes."""
+
+    INTERVAL = 0.25
+    GRACE = 10
+
+    def __init__(self, host):
+        super().__init__(daemon=True)
+        self.host = host
+        self.sent = 0
+        self.slowest = 0.0
+        self.waiting = {}
+        self.stopping = False
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self.echo_id = os.getpid() & 0xffff
+
+    @property
+    def lost(self):
+        return len(self.waiting)
+
+    def send(self):
+        number = self.sent & 0xffff
+        body = struct.pack("!HH", self.echo_id, number) + bytes(range(48))
+        total = 0x0800 + sum(struct.unpack("!%dH" % (len(body) // 2), body))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        self.waiting[number] = time.monotonic()
+        self.sent += 1
+        self.socket.sendto(struct.pack("!BBH", 8, 0, total ^ 0xffff) + body, (self.host, 0))
+
+    def receive(self, seconds):
+        self.socket.settimeout(max(seconds, 0.001))
+        try:
+            packet = self.socket.recv(2048)
+        except socket.timeout:
+            return
+        icmp = packet[(packet[0] & 15) * 4:]
+        kind, _, _, ident, number = struct.unpack("!BBHHH", icmp[:8])
+        if kind == 0 and ident == self.echo_id and icmp[8:] == bytes(range(48)):
+            start = self.waiting.pop(number, None)
+            if start is not None:
+                self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def run(self):
+        due = time.monotonic()
+        while not self.stopping:
+            if time.monotonic() >= due:
+                self.send()
+                due += self.INTERVAL
+            self.receive(due - time.monotonic())
+        end = time.monotonic() + self.GRACE
+        while self.waiting and time.monotonic() < end:
+            self.receive(end - time.monotonic())
+
+    def stop(self):
+        self.stopping = True
