@@ -11,12 +11,16 @@ OUT ?= build/$(RELEASE)
 # dkms insists on a literal version, so dkms.conf is the place it is written.
 RINGSIDE_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 
-# KBUILD_CHECKSRC beside C: Debian's headers lack the script by which kernels
-# from 7.0 on judge the checker, and then drop the checks.
 # As many jobs as processors unless the user said how many. ARCH, W, C, V and
 # the like reach the kernel's build through make itself.
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
+# Modules can be taken away when the running kernel's headers are gone already.
+running = $(if $(filter file,$(origin KDIR)),$(shell uname -r))
+no_kernel = $(error $(KDIR) is no configured kernel)
+
+# KBUILD_CHECKSRC beside C: Debian's headers lack the script by which kernels
+# from 7.0 on judge the checker, and then drop the checks.
 .PHONY: modules
 modules: check-config
 	+@MAKE='$(MAKE)' tools/build-modules '$(KDIR)' '$(OUT)' \
@@ -34,14 +38,14 @@ install: modules
 
 .PHONY: uninstall
 uninstall:
-	@tools/install-modules uninstall '$(OUT)' '$(or $(RELEASE),$(shell uname -r))'
+	@tools/install-modules uninstall '$(OUT)' '$(or $(RELEASE),$(running),$(no_kernel))'
 
 .PHONY: clean
 clean:
 ifeq ($(origin KDIR),file)
 	rm -rf build
 else
-	rm -rf '$(OUT)'
+	rm -rf '$(if $(RELEASE),$(OUT),$(no_kernel))'
 endif
 
 .PHONY: check demo

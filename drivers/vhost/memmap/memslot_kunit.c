@@ -338,6 +338,7 @@ static void table_case_desc(const struct table_case *c, char *desc)
 {
 	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
 }
+
 KUNIT_ARRAY_PARAM(refused, refused, table_case_desc);
 
 static void expect_refused(struct kunit *test, const struct vhost_memory_region *r,
@@ -383,6 +384,7 @@ static const struct table_case clashing[] = {
 	{ "the same once more", -EINVAL, 1, { R(80 * K, 4 * K, TEST_UVA + 1024 * K) } },
 	{ "good, then clashing", -EINVAL, 2, { R(0, 4 * K, U(0)), R(72 * K, 4 * K, U(0)) } },
 };
+
 KUNIT_ARRAY_PARAM(clashing, clashing, table_case_desc);
 
 static void table_clashing(struct kunit *test)
@@ -416,6 +418,7 @@ static const struct table_case accepted[] = {
 		R(80 * K, 16 * K, TEST_UVA) } },
 	{ "address zero", 0, 1, { R(0, 4096, 0) } },
 };
+
 KUNIT_ARRAY_PARAM(accepted, accepted, table_case_desc);
 
 static void table_accepted(struct kunit *test)
@@ -456,6 +459,7 @@ static struct kunit_suite memslots_table_suite = {
 	.exit = memslots_fixture_exit,
 	.test_cases = memslots_table_cases,
 };
+
 kunit_test_suite(memslots_table_suite);
 
 RANDOM_KUNIT_PARAMETERS();

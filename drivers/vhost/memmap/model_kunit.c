@@ -346,4 +346,5 @@ static struct kunit_suite memslots_model_suite = {
 	.exit = memslots_fixture_exit,
 	.test_cases = memslots_model_cases,
 };
+
 kunit_test_suite(memslots_model_suite);

@@ -450,4 +450,5 @@ static struct kunit_suite memslots_race_suite = {
 	.exit = memslots_fixture_exit,
 	.test_cases = memslots_race_cases,
 };
+
 kunit_test_suite(memslots_race_suite);

@@ -38,6 +38,7 @@ static void borders_desc(const unsigned int *n, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u borders", *n);
 }
+
 KUNIT_ARRAY_PARAM(borders, borders, borders_desc);
 
 static void cross_contiguous(struct kunit *test)
@@ -207,4 +208,5 @@ static struct kunit_suite memslots_translate_suite = {
 	.exit = memslots_fixture_exit,
 	.test_cases = memslots_translate_cases,
 };
+
 kunit_test_suite(memslots_translate_suite);

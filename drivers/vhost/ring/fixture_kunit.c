@@ -55,7 +55,7 @@ const struct ring_memory ring_memory_kernel = {
 #define CHUNK_PAGES	4
 #define CHUNK		(CHUNK_PAGES * PAGE_SIZE)
 #define USER_GPA	0x40000000ULL
-#define USER_HUGE_GPA	(1ULL << 40)
+#define USER_HUGE_GPA	BIT_ULL(40)
 
 struct user_pages {
 	struct page **page;
@@ -225,7 +225,7 @@ void ring_reset(struct kunit *test, struct ring *r, u16 base)
  * @num: queue size
  * @base: position at which both sides start
  *
- * The device runs, the ring is empty. All of it is gone when the test ends.
+ * Return: the queue. Its device runs, the ring is empty; it is gone when the test ends.
  */
 struct ring *ring_open(struct kunit *test, u16 num, u16 base)
 {
@@ -287,9 +287,11 @@ struct mock_buf ring_buf(struct kunit *test, struct ring *r, u32 len, bool in)
 void *ring_add(struct kunit *test, struct ring *r, const struct mock_buf *buf, unsigned int n,
 	       bool indirect)
 {
-	void *token = (void *)++r->token;
 	struct mock_table table;
+	void *token;
 
+	r->token++;
+	token = (void *)r->token;
 	if (indirect)
 		table = ring_table(test, r, n);
 	KUNIT_ASSERT_EQ(test, r->drv.layout->add(&r->drv, buf, n, indirect ? &table : NULL, token),

@@ -508,4 +508,5 @@ static struct kunit_suite ring_model_suite = {
 	.name = "ring-model",
 	.test_cases = ring_model_cases,
 };
+
 kunit_test_suite(ring_model_suite);

@@ -219,4 +219,5 @@ static struct kunit_suite ring_race_suite = {
 	.name = "ring-race",
 	.test_cases = ring_race_cases,
 };
+
 kunit_test_suite(ring_race_suite);

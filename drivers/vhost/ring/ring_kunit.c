@@ -620,6 +620,7 @@ static struct kunit_suite ring_suite = {
 	.name = "ring",
 	.test_cases = ring_cases,
 };
+
 kunit_test_suite(ring_suite);
 
 RANDOM_KUNIT_PARAMETERS();

@@ -472,7 +472,7 @@ static void used_event(struct kunit *test)
 				KUNIT_ASSERT_EQ(test, ring_pop(r, 4, RING_IOV), n);
 				KUNIT_EXPECT_EQ(test, ring_push(r, r->chain, n, 0), 0);
 				KUNIT_EXPECT_EQ_MSG(test, ring_want_signal(r), off[k] < n,
-						    "at %u, batch of %u, event %u further", at[i], n, off[k]);
+						    "at %u, %u more, event %u", at[i], n, off[k]);
 			}
 }
 
@@ -689,4 +689,5 @@ static struct kunit_suite split_suite = {
 	.name = "ring-split",
 	.test_cases = split_cases,
 };
+
 kunit_test_suite(split_suite);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "libnet.h"
+#include "libtime.h"
 
 /* ---- links over rtnetlink ---- */
 
@@ -261,6 +262,26 @@ static int macvtap_open(const char *name, unsigned int hdr_len)
 	return fd;
 }
 
+/*
+ * A link drops what is sent until the kernel has noticed, some time after it was
+ * brought up, that its other end is up too.
+ */
+static int wait_running(const char *name)
+{
+	uint64_t end = now_ms() + 5000;
+	struct ifreq r = { .ifr_flags = 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	while (!ioctl(fd, SIOCGIFFLAGS, &r) && !(r.ifr_flags & IFF_RUNNING) && now_ms() < end)
+		nap_us(1000);
+	close(fd);
+	if (!(r.ifr_flags & IFF_RUNNING))
+		return -ENETDOWN;
+	/* Whoever sets that flag finishes the rest under the lock that this call takes. */
+	return link_flags(name, IFF_UP);
+}
+
 /* A veth pair NAME-NAMEp, both ends up. */
 static int veth_pair(struct net_backend *b, const char *name)
 {
@@ -272,7 +293,11 @@ static int veth_pair(struct net_backend *b, const char *name)
 	if (ret)
 		return ret;
 	ret = net_link_up(b->name);
-	return ret ? ret : net_link_up(b->peer_name);
+	if (!ret)
+		ret = net_link_up(b->peer_name);
+	if (!ret)
+		ret = wait_running(b->name);
+	return ret ? ret : wait_running(b->peer_name);
 }
 
 static int macvtap_pair(struct net_backend *b, const char *name, unsigned int hdr_len)
@@ -287,6 +312,8 @@ static int macvtap_pair(struct net_backend *b, const char *name, unsigned int hd
 	ret = macvtap_new(b->name, lower);
 	if (!ret)
 		ret = net_link_up(b->name);
+	if (!ret)
+		ret = wait_running(b->name);
 	return ret ? ret : macvtap_open(b->name, hdr_len);
 }
 
