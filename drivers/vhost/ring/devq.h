@@ -262,6 +262,8 @@ const char *devq_error_name(enum devq_error error);
 /**
  * devq_running - has the queue been started?
  * @dq: the queue
+ *
+ * Return: true if so.
  */
 static inline bool devq_running(const struct devq *dq)
 {
@@ -331,7 +333,7 @@ static inline void devq_breathe(struct devq *dq)
  * ahead of a bad one are returned first.
  */
 static inline int devq_pop(struct devq *dq, struct devq_chain *chain, unsigned int max,
-			    struct iovec *iov, unsigned int iov_max)
+			   struct iovec *iov, unsigned int iov_max)
 {
 	if (unlikely(dq->error))
 		return -EIO;

@@ -109,8 +109,9 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 {
 	u64 ring = split_avail_ring(dq);
 	u16 mask = dq->num - 1, idx = dq->pos.avail;
-	unsigned int i;
-	int n = (u16)(dq->avail_seen - idx);
+	/* Pointers, for bounds checks would call out of the window. */
+	u16 *head = dq->heads;
+	int i, n = (u16)(dq->avail_seen - idx);
 
 	if (n < max)
 		n = split_refresh(dq);
@@ -121,10 +122,10 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 	if (!mem_read_begin(ring, dq->num * sizeof(u16)))
 		goto bad;
 	for (i = 0; i < n; i++)
-		mem_get(dq->heads[i], u16, ring + ((idx + i) & mask) * sizeof(u16), fault);
+		mem_get(head[i], u16, ring + ((idx + i) & mask) * sizeof(u16), fault);
 	mem_read_end();
 	for (i = 0; i < n; i++)
-		dq->heads[i] = devq16(dq, dq->heads[i]);
+		head[i] = devq16(dq, head[i]);
 	return n;
 
 fault:
@@ -153,16 +154,18 @@ static int split_fetch_first(struct devq *dq, unsigned int n)
 {
 	u64 table = dq->addr.desc;
 	u16 mask = dq->num - 1;
+	const u16 *head = dq->heads;
+	struct devq_desc *desc = dq->first;
 	unsigned int i;
 
 	if (!mem_read_begin(table, dq->num * sizeof(struct vring_desc)))
 		goto bad;
 	for (i = 0; i < n; i++)
-		split_get_desc(&dq->first[i],
-			       table + (dq->heads[i] & mask) * sizeof(struct vring_desc), fault);
+		split_get_desc(&desc[i], table + (head[i] & mask) * sizeof(struct vring_desc),
+			       fault);
 	mem_read_end();
 	for (i = 0; i < n; i++)
-		split_decode(dq, &dq->first[i]);
+		split_decode(dq, &desc[i]);
 	return 0;
 
 fault:
@@ -181,20 +184,21 @@ static int split_fetch_run(struct devq *dq, u16 idx)
 {
 	u64 table = dq->addr.desc;
 	u16 mask = dq->num - 1;
-	struct devq_desc *desc;
-	unsigned int i = 0, n;
+	struct devq_desc *run = dq->run;
+	unsigned int n = 0, i;
+	bool more;
 
 	if (!mem_read_begin(table, dq->num * sizeof(struct vring_desc)))
 		return -EIO;
 	do {
-		desc = &dq->run[i++];
-		split_get_desc(desc, table + (idx & mask) * sizeof(struct vring_desc), fault);
-		idx = devq16(dq, desc->next);
-	} while (i < DEVQ_BATCH && (devq16(dq, desc->flags) & VRING_DESC_F_NEXT));
+		split_get_desc(&run[n], table + (idx & mask) * sizeof(struct vring_desc), fault);
+		idx = devq16(dq, run[n].next);
+		more = devq16(dq, run[n].flags) & VRING_DESC_F_NEXT;
+	} while (++n < DEVQ_BATCH && more);
 	mem_read_end();
-	for (n = 0; n < i; n++)
-		split_decode(dq, &dq->run[n]);
-	return i;
+	for (i = 0; i < n; i++)
+		split_decode(dq, &run[i]);
+	return n;
 
 fault:
 	mem_read_end();
