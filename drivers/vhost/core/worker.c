@@ -190,7 +190,8 @@ EXPORT_SYMBOL_NS_GPL(vhost_vq_work_queue, "RINGSIDE");
  * vhost_vq_has_work - is somebody waiting for this queue's worker?
  * @vq: the queue
  *
- * Context: any; a snapshot, for loops that poll.
+ * Context: any; for loops that poll.
+ * Return: true if it was so a moment ago.
  */
 bool vhost_vq_has_work(struct vhost_virtqueue *vq)
 {

@@ -184,6 +184,7 @@ static inline const struct memslot_set *memslots_read_lock(struct memslots *ms,
 		 * sees what we announced, or we see what it published.
 		 */
 		smp_mb();
+		/* Pairs with the release in update_publish(): the tree is complete. */
 		now = smp_load_acquire(&ms->active);
 		if (likely(now == set))
 			return set;
@@ -202,6 +203,7 @@ static inline const struct memslot_set *memslots_read_lock(struct memslots *ms,
  */
 static inline void memslots_read_unlock(struct memslots *ms, struct memslots_reader *reader)
 {
+	/* Pairs with the acquire in memslots_wait(): our lookups are over. */
 	smp_store_release(&reader->set, NULL);
 	/* wq_has_sleeper() has the barrier between the store and the look. */
 	if (wq_has_sleeper(&ms->wait))
@@ -216,6 +218,8 @@ static inline void memslots_read_unlock(struct memslots *ms, struct memslots_rea
  * @gpa: first address
  * @len: bytes, at least 1
  * @perm: access wanted
+ *
+ * Return: true if it does, and permits the access.
  */
 static inline bool memmap_cache_hit(const struct memmap_cache *cache, u64 generation,
 				    u64 gpa, u64 len, u32 perm)

@@ -211,6 +211,12 @@ undo:
 	return -EINVAL;
 }
 
+static bool reader_uses(const struct memslots_reader *reader, const struct memslot_set *set)
+{
+	/* Pairs with the release in memslots_read_unlock(): its lookups are over. */
+	return smp_load_acquire(&reader->set) == set;
+}
+
 /* Wait until no reader is left in a set that is no longer active. */
 static int memslots_wait(struct memslots *ms, const struct memslot_set *set)
 {
@@ -222,7 +228,7 @@ static int memslots_wait(struct memslots *ms, const struct memslot_set *set)
 	/* Pairs with the barrier in memslots_read_lock(). */
 	smp_mb();
 	list_for_each_entry(reader, &ms->readers, link)
-		if (wait_event_killable(ms->wait, smp_load_acquire(&reader->set) != set))
+		if (wait_event_killable(ms->wait, !reader_uses(reader, set)))
 			return -EINTR;
 	return 0;
 }
@@ -255,6 +261,7 @@ static int update_publish(struct memslots *ms, struct memslots_update *u)
 	bool removes = !list_empty(&u->del);
 
 	new->generation = old->generation + removes;
+	/* Pairs with the acquire in memslots_read_lock(): the tree is complete. */
 	smp_store_release(&ms->active, new);
 	list_splice_init(&u->add, &ms->pending.add);
 	list_splice_init(&u->del, &ms->pending.del);
@@ -390,8 +397,9 @@ EXPORT_SYMBOL_NS_GPL(memslots_abort, "RINGSIDE");
  *
  * Context: after memslots_begin(). May sleep: it waits for readers of the map,
  * so the caller must not be one.
- * Return: 0; -EINTR if the caller was killed, the table being in force; -EFAULT for a region that is empty, wraps or is not user memory,
- * -EINVAL for regions that overlap, -ENOMEM. On these errors nothing has changed.
+ * Return: 0; -EINTR if the caller was killed, the table being in force. On
+ * other errors nothing has changed: -EFAULT for a region that is empty, wraps
+ * or is not user memory, -EINVAL for regions that overlap, -ENOMEM.
  */
 int memslots_commit(struct memslots *ms, unsigned int nregions)
 {
@@ -423,7 +431,8 @@ EXPORT_SYMBOL_NS_GPL(memslots_commit, "RINGSIDE");
  * memslots_count - regions in force
  * @ms: the map
  *
- * Context: any; a snapshot.
+ * Context: any.
+ * Return: how many there were a moment ago.
  */
 unsigned int memslots_count(struct memslots *ms)
 {

@@ -66,9 +66,9 @@ static void cross_scattered(struct kunit *test)
 	for (i = 0; i < n; i++) {
 		u64 skip = i ? 0 : 5, cut = i == n - 1 ? 3 : 0;
 
-		KUNIT_EXPECT_EQ(test, (u64)(uintptr_t)iov[i].iov_base,
+		KUNIT_ASSERT_EQ(test, (u64)(uintptr_t)iov[i].iov_base,
 				TEST_UVA + i * 2 * PAGE + skip);
-		KUNIT_EXPECT_EQ(test, (u64)iov[i].iov_len, PAGE - skip - cut);
+		KUNIT_ASSERT_EQ(test, (u64)iov[i].iov_len, PAGE - skip - cut);
 	}
 	KUNIT_EXPECT_EQ(test, memslots_lookup(test, GPA, n * PAGE, iov, n - 1), -ENOBUFS);
 	KUNIT_EXPECT_EQ(test, memslots_lookup(test, GPA, n * PAGE, iov, 1), -ENOBUFS);
