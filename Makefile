@@ -23,7 +23,7 @@ no_kernel = $(error $(KDIR) is no configured kernel)
 # from 7.0 on judge the checker, and then drop the checks.
 .PHONY: modules
 modules: check-config
-	+@MAKE='$(MAKE)' tools/build-modules '$(KDIR)' '$(OUT)' \
+	+@MAKE='$(MAKE)' LOG='$(LOG)' tools/build-modules '$(KDIR)' '$(OUT)' \
 		RINGSIDE_VERSION=$(RINGSIDE_VERSION) $(jobs) \
 		$(if $(filter-out 0,$(C)),KBUILD_CHECKSRC=$(C) \
 			CHECK="$$(tools/testing/checks/sparse)")
@@ -73,7 +73,8 @@ help:
 	@echo 'make [modules]        build for the running kernel into build/<release>/'
 	@echo 'make modules KDIR=DIR [ARCH=um] [W=1] [C=1] [OUT=DIR]'
 	@echo '                      build for the configured kernel tree or headers in DIR;'
-	@echo '                      ARCH=um for User-Mode Linux, W=1 more warnings, C=1 sparse'
+	@echo '                      ARCH=um for User-Mode Linux, W=1 more warnings, C=1 sparse,'
+	@echo '                      LOG=FILE keeps what the compiler says'
 	@echo 'make install          into updates/ringside of KDIR'"'"'s release, then depmod'
 	@echo '                      (DESTDIR or INSTALL_MOD_PATH: another root)'
 	@echo 'make uninstall        give the distribution'"'"'s modules back'

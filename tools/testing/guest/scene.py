@@ -58,7 +58,7 @@ class Scene:
             quiet = [f.name for f, b in zip(self.flows, before) if f.moved == b]
             if not quiet:
                 return
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or any(f.error for f in self.flows):
                 self.still += ["%s while %s" % (direction, name) for direction in quiet]
                 return
             time.sleep(0.2)

@@ -119,7 +119,11 @@ class Pinger(threading.Thread):
             total = (total & 0xffff) + (total >> 16)
         self.waiting[number] = time.monotonic()
         self.sent += 1
-        self.socket.sendto(struct.pack("!BBH", 8, 0, total ^ 0xffff) + body, (self.host, 0))
+        try:
+            self.socket.sendto(struct.pack("!BBH", 8, 0, total ^ 0xffff) + body,
+                               (self.host, 0))
+        except OSError:
+            return              # lost before it left: nothing answers it
 
     def receive(self, seconds):
         self.socket.settimeout(max(seconds, 0.001))

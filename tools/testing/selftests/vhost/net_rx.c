@@ -464,6 +464,9 @@ TEST_F(single, fault_076_busy_poll)
 		EXPECT_GT(500, now_ms() - start) TH_LOG("timeout %u", timeouts[i]);
 		ASSERT_EQ(0, vmm_start(v, VQ_RX));
 	}
+	/* Two that poll at the same time end each other's loop, yet both end. */
+	event_signal(v->vq[VQ_RX].kick);
+	event_signal(v->vq[VQ_TX].kick);
 	nap_us(VMM_QUIET_MS * 1000);
 	cpu = proc_worker_cpu_ms(getpid());
 	nap_us(500000);

@@ -23,7 +23,7 @@
 #define STILL_MS	200	/* a call that waits so long does wait */
 #define NUM		64
 #define BUSY_US		1000000
-#define BUSY_TRIES	50
+#define BUSY_TRY_MS	3000
 
 /* Where the page is missing. */
 enum place { AT_BUFFER, AT_TABLE, AT_DESC, AT_AVAIL, AT_USED, AT_AVAIL_BUSY };
@@ -175,11 +175,11 @@ static int plain_frame(struct trap *t)
  */
 static int spring_while_polling(struct trap *t)
 {
-	unsigned int i;
+	uint64_t end = now_ms() + BUSY_TRY_MS;
 	int ret;
 
 	ret = vhost_set_busyloop_timeout(t->v.fd, VQ_TX, BUSY_US);
-	for (i = 0; !ret && i < BUSY_TRIES; i++) {
+	while (!ret && now_ms() < end) {
 		ret = plain_frame(t);
 		if (!ret)
 			ret = trap_arm(t);
@@ -389,13 +389,13 @@ static pid_t vmm_start_child(struct trap *t, enum place place, bool deliver)
 	return child;
 }
 
-TEST_F(userfault, sigkill_ends_it)
+TEST_F_TIMEOUT(userfault, sigkill_ends_it, 60)
 {
 	struct watch *w = self->t.w;
 	int uffd;
 
 	self->child = vmm_start_child(&self->t, variant->place, false);
-	ASSERT_TRUE(wait_until(&w->trapped, &w->error, 10000)) TH_LOG("error %d", w->error);
+	ASSERT_TRUE(wait_until(&w->trapped, &w->error, 20000)) TH_LOG("error %d", w->error);
 	uffd = uffd_hold(self->child, w->uffd);
 	ASSERT_LE(0, uffd);
 	if (variant->call != CALL_NONE) {
@@ -409,12 +409,12 @@ TEST_F(userfault, sigkill_ends_it)
 	close(uffd);
 }
 
-TEST_F(userfault, delivery_ends_it)
+TEST_F_TIMEOUT(userfault, delivery_ends_it, 60)
 {
 	struct watch *w = self->t.w;
 
 	self->child = vmm_start_child(&self->t, variant->place, true);
-	ASSERT_TRUE(wait_until(&w->trapped, &w->error, 10000)) TH_LOG("error %d", w->error);
+	ASSERT_TRUE(wait_until(&w->trapped, &w->error, 20000)) TH_LOG("error %d", w->error);
 	if (variant->call != CALL_NONE) {
 		ASSERT_TRUE(wait_until(&w->calling, &w->error, 5000));
 		EXPECT_FALSE(wait_until(&w->returned, &w->error, STILL_MS));
