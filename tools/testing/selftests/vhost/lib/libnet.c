@@ -268,18 +268,25 @@ static int macvtap_open(const char *name, unsigned int hdr_len)
  */
 static int wait_running(const char *name)
 {
-	uint64_t end = now_ms() + 5000;
-	struct ifreq r = { .ifr_flags = 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t end = now_ms() + 10000;
+	char path[128], state[32];
+	FILE *f;
 
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	while (!ioctl(fd, SIOCGIFFLAGS, &r) && !(r.ifr_flags & IFF_RUNNING) && now_ms() < end)
+	/* The flag IFF_RUNNING will not do: "unknown" counts as running there. */
+	snprintf(path, sizeof(path), "/sys/class/net/%s/operstate", name);
+	do {
+		f = fopen(path, "re");
+		if (!f)
+			return -errno;
+		if (!fgets(state, sizeof(state), f))
+			state[0] = '\0';
+		fclose(f);
+		/* Whoever sets it finishes the rest under the lock that this call takes. */
+		if (!strcmp(state, "up\n"))
+			return link_flags(name, IFF_UP);
 		nap_us(1000);
-	close(fd);
-	if (!(r.ifr_flags & IFF_RUNNING))
-		return -ENETDOWN;
-	/* Whoever sets that flag finishes the rest under the lock that this call takes. */
-	return link_flags(name, IFF_UP);
+	} while (now_ms() < end);
+	return -ENETDOWN;
 }
 
 /* A veth pair NAME-NAMEp, both ends up. */
