@@ -73,5 +73,5 @@ need_packages()
 	fi
 	with_progress 'apt-get install' "$RINGSIDE_CACHE/log/apt-install.log" \
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		--no-install-recommends install "${missing[@]}"
+		--no-install-recommends -o DPkg::Lock::Timeout=600 install "${missing[@]}"
 }

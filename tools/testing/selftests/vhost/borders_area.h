@@ -263,26 +263,39 @@ static inline int churn_turn(struct churn *c)
 	return ret;
 }
 
+/* Unmap pages, neighbours together. */
+static inline void unmap_pages(void *const *page, unsigned int n)
+{
+	unsigned int i, first = 0;
+
+	for (i = 1; i <= n; i++) {
+		if (i < n && (char *)page[i] == (char *)page[i - 1] + PAGE)
+			continue;
+		munmap(page[first], (i - first) * PAGE);
+		first = i;
+	}
+}
+
 /* The same pages elsewhere in user memory, and the old place unmapped at once. */
 static inline int churn_move(struct churn *c)
 {
 	struct vhost_memory_region *r = &c->table.m->regions[c->first];
-	unsigned int i, n = random_in(&c->seed, 1, c->present);
+	bool all = next_random(&c->seed) % 2;
+	unsigned int i, n = all ? c->present : random_in(&c->seed, 1, 16);
 	unsigned int from = random_in(&c->seed, 0, c->present - n);
 	void *gone[CHURN];
+	char *pages;
 	int ret;
 
+	pages = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, c->memfd, from * PAGE);
+	if (pages == MAP_FAILED)
+		return -errno;
 	for (i = 0; i < n; i++) {
-		void *page = map_page(c->memfd, from + i);
-
-		if (!page)
-			return -ENOMEM;
 		gone[i] = (void *)(uintptr_t)r[from + i].userspace_addr;
-		r[from + i].userspace_addr = (uintptr_t)page;
+		r[from + i].userspace_addr = (uintptr_t)pages + i * PAGE;
 	}
 	ret = churn_set(c);
-	for (i = 0; i < n; i++)
-		munmap(gone[i], PAGE);
+	unmap_pages(gone, n);
 	c->regions += n;
 	return ret;
 }

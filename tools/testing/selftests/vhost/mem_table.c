@@ -169,7 +169,7 @@ TEST_F(mem_table, too_many_regions_refused)
 	EXPECT_EQ(0, vmm_traffic_check(&self->v));
 }
 
-TEST_F(mem_table, fault_108_default_limit_reached)
+TEST_F_TIMEOUT(mem_table, fault_108_default_limit_reached, 120)
 {
 	struct vmm *v = &self->v;
 	unsigned int i;

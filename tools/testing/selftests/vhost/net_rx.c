@@ -552,4 +552,46 @@ TEST_F(single, fault_064_flood_leaves_time_for_tx)
 	EXPECT_GT(allowed, took[ARRAY_LEN(took) / 2]);
 }
 
+/* As in net_tx: the guest sends before a long row of packets is received. */
+TEST(fault_064_turn_ends_with_packets_left)
+{
+	struct ifreq ifr = { .ifr_qlen = 8192 };
+	unsigned int i, round, n = 8000, between = 0;
+	static char frame[100];
+	struct drv_done done;
+	uint16_t base, at;
+	struct vmm v;
+	char *buf;
+
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, vmm_net_up(&v, &(struct vmm_config) {
+		.features = F_VERSION_1, .num = 16384, .ram_size = 16 << 20,
+	}));
+	memcpy(ifr.ifr_name, v.net.name, IFNAMSIZ);
+	ASSERT_EQ(0, ioctl(v.net.peer, SIOCSIFTXQLEN, &ifr));
+	buf = vmm_alloc(&v, 2048, 64);
+	ASSERT_NE(NULL, buf);
+	net_frame_fill(frame, sizeof(frame), 1);
+	for (round = 0; round < 10 && !between; round++) {
+		for (i = 0; i < n; i++)
+			ASSERT_LT(0, net_peer_send(&v.net, frame, sizeof(frame)));
+		base = v.vq[VQ_RX].ring.used_idx;
+		for (i = 0; i < n; i++)
+			drv_ring_add1(&v.vq[VQ_RX].ring, vmm_gpa(&v, buf), 2048, true, NULL);
+		vmm_kick(&v, VQ_RX);
+		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_RX].ring, &done, VMM_TIMEOUT_MS));
+		ASSERT_EQ(0, vmm_tx_send(&v, v.scratch, 100, 1));
+		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_TX].ring, &done, 30000));
+		at = __atomic_load_n(&drv_split_used(&v.vq[VQ_RX].ring)->idx, __ATOMIC_ACQUIRE);
+		if ((uint16_t)(at - base) < n)
+			between = (uint16_t)(at - base);
+		for (i = 1; i < n; i++)
+			ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_RX].ring, &done, VMM_TIMEOUT_MS))
+				TH_LOG("packet %u", i);
+	}
+	TH_LOG("sent after %u of %u, in round %u", between, n, round);
+	EXPECT_LT(0, between);
+	vmm_close(&v);
+}
+
 TEST_HARNESS_MAIN

@@ -372,6 +372,47 @@ TEST_F(tx, fault_064_flood_leaves_time_for_rx)
 	EXPECT_GT(allowed, took[ARRAY_LEN(took) / 2]);
 }
 
+/*
+ * The same without a clock: a ring with far more in it than a turn may do. What
+ * comes in meanwhile is received before that is done.
+ */
+TEST(fault_064_turn_ends_in_a_full_ring)
+{
+	unsigned int i, round, n = 30000, between = 0;
+	static char frame[100];
+	struct drv_done done;
+	uint16_t base, at;
+	struct vmm v;
+
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, vmm_net_up(&v, &(struct vmm_config) {
+		.features = F_VERSION_1, .num = 32768, .ram_size = 16 << 20,
+	}));
+	net_frame_fill(frame, sizeof(frame), 1);
+	memset(v.scratch, 0, 4096);
+	for (round = 0; round < 10 && !between; round++) {
+		base = v.vq[VQ_TX].ring.used_idx;
+		for (i = 0; i < n; i++)
+			drv_ring_add1(&v.vq[VQ_TX].ring, vmm_gpa(&v, v.scratch), v.hdr_len + 60,
+				      false, NULL);
+		drv_ring_add1(&v.vq[VQ_RX].ring, vmm_gpa(&v, v.scratch + 4096), 2048, true, NULL);
+		vmm_kick(&v, VQ_RX);
+		vmm_kick(&v, VQ_TX);
+		/* Its turn has begun when the first one is back. */
+		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_TX].ring, &done, VMM_TIMEOUT_MS));
+		ASSERT_LT(0, net_peer_send(&v.net, frame, sizeof(frame)));
+		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_RX].ring, &done, 30000));
+		at = __atomic_load_n(&drv_split_used(&v.vq[VQ_TX].ring)->idx, __ATOMIC_ACQUIRE);
+		if ((uint16_t)(at - base) < n)
+			between = (uint16_t)(at - base);
+		for (i = 1; i < n; i++)
+			ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_TX].ring, &done, VMM_TIMEOUT_MS));
+	}
+	TH_LOG("received after %u of %u, in round %u", between, n, round);
+	EXPECT_LT(0, between);
+	vmm_close(&v);
+}
+
 /* ---- the backend's header, and its limits ---- */
 
 /*
