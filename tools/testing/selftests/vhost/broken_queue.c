@@ -162,7 +162,7 @@ TEST_F(broken, log_is_rate_limited)
 
 	ASSERT_LE(0, log);
 	/* Earlier tests may have used up what is allowed in 5 s. */
-	usleep(5500000);
+	nap_us(5500000);
 	drv_split_push_raw(tx_ring(v), NUM, 1);
 	event_signal(v->vq[VQ_TX].kick);
 	ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));

@@ -52,7 +52,7 @@ struct trap {
 static int uffd_open(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
@@ -80,12 +80,19 @@ static int trap_arm(struct trap *t)
 static int trap_wait(struct trap *t, unsigned int timeout_ms)
 {
 	struct pollfd p = { .fd = t->uffd, .events = POLLIN };
+	uint64_t end = now_ms() + timeout_ms;
 	struct uffd_msg msg;
+	ssize_t len;
 
-	if (poll(&p, 1, timeout_ms) <= 0)
+	/* A fault that was served and has yet to wake up makes it readable too. */
+	do {
+		if (poll(&p, 1, timeout_ms) <= 0)
+			return -ETIMEDOUT;
+		len = read(t->uffd, &msg, sizeof(msg));
+	} while (len < 0 && errno == EAGAIN && now_ms() < end);
+	if (len < 0 && errno == EAGAIN)
 		return -ETIMEDOUT;
-	if (read(t->uffd, &msg, sizeof(msg)) != sizeof(msg) ||
-	    msg.event != UFFD_EVENT_PAGEFAULT)
+	if (len != sizeof(msg) || msg.event != UFFD_EVENT_PAGEFAULT)
 		return -EIO;
 	return msg.arg.pagefault.address / PAGE == (uintptr_t)t->page / PAGE ? 0 : -EFAULT;
 }
