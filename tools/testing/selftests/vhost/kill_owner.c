@@ -421,7 +421,9 @@ TEST_F_TIMEOUT(kill_owner, nothing_stays_behind, STRESS_TIMEOUT)
 	/* One of anything a round shows; the kernel's count of files is exact to 64. */
 	EXPECT_GE(before.files + (n < 86 ? 64 : 3 * (long)n / 4), after.files);
 	EXPECT_GT(before.slots + (long)n, after.slots);
-	EXPECT_LT(before.available_kb - 40 * (long)n - quarantine_kb(), after.available_kb);
+	/* Others on the machine take and give a few megabytes meanwhile. */
+	EXPECT_LT(before.available_kb - 4096 - 40 * (long)n - quarantine_kb(),
+		  after.available_kb);
 
 	ASSERT_EQ(0, vmm_net_up(&v, &(struct vmm_config){ .features = F_VERSION_1 }));
 	EXPECT_EQ(0, vmm_traffic_check(&v));
