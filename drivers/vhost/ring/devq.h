@@ -67,7 +67,7 @@ enum devq_error {
 /**
  * struct devq_chain - one buffer: a chain of descriptors, popped
  * @id: names the buffer to the driver; opaque to devices
- * @ndesc: descriptors it occupies in the ring; opaque to devices
+ * @ndesc: descriptors it occupies in the ring
  * @nr_out: device-readable pieces, at @seg
  * @nr_in: device-writable pieces, at @seg + @nr_out
  * @out_len: device-readable bytes
