@@ -19,7 +19,7 @@
 
 #define PAGE		4096UL
 #define TRAP_GPA	UINT64_C(0x100000000)
-#define END_MS		2000	/* from SIGKILL to the end of everything */
+#define END_MS		10000	/* from SIGKILL to the end of everything; 2000 when idle */
 #define STILL_MS	200	/* a call that waits so long does wait */
 #define NUM		64
 #define BUSY_US		1000000
