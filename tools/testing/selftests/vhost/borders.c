@@ -41,6 +41,8 @@ struct traffic {
 	uint32_t seed;
 	struct buffer tx[BATCH], rx[BATCH * RX_PARTS];
 	unsigned int ntx, nrx;
+	unsigned int tx_window;		/* of the last buffer, and that buffer */
+	struct buffer tx_last;
 	char frame[MAX_BUFFER], got[MAX_BUFFER];
 	unsigned long packets, borders;
 	unsigned long long bytes;
@@ -109,7 +111,14 @@ static int queue_tx(struct traffic *t)
 	for (i = 0; i < t->ntx; i++) {
 		struct buffer *b = &t->tx[i];
 
-		place_buffer(t, b, i * per, (i + 1) * per, pick_crossing(t));
+		if (i)
+			t->tx_window = (t->tx_window + 1) % BATCH;
+		place_buffer(t, b, t->tx_window * per, (t->tx_window + 1) * per,
+			     pick_crossing(t));
+		/* What the queue may remember of the last buffer is put to use. */
+		if (!i && t->tx_last.len && next_random(&t->seed) % 2)
+			*b = t->tx_last;
+		t->tx_last = *b;
 		b->seed = next_random(&t->seed);
 		b->frame_len = b->len - t->v->hdr_len;
 		memset(t->frame, 0, t->v->hdr_len);
