@@ -6,8 +6,8 @@
  * VMM's address space), its memory, virtqueues with their eventfds, the thread
  * that serves them, and the ioctls for all of these.
  *
- * Lock order, outermost first: vhost_dev.mutex, vhost_virtqueue.mutex by
- * ascending index, memslots.lock. A worker takes one queue mutex at a time and
+ * Lock order, outermost first: vhost_dev.mutex, vhost_virtqueue.mutex (one at a
+ * time); vhost_dev.mutex, memslots.lock. A worker takes one queue mutex at a time and
  * never vhost_dev.mutex. Documentation/locking.rst has the whole picture.
  */
 

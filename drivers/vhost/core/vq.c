@@ -46,6 +46,21 @@ int vhost_vq_lock(struct vhost_virtqueue *vq)
 }
 EXPORT_SYMBOL_NS_GPL(vhost_vq_lock, "RINGSIDE");
 
+/* Start the ring engine as configured, or start a running one anew. */
+static int vhost_vq_start_ring(struct vhost_virtqueue *vq)
+{
+	struct devq_config cfg = {
+		.mem = DEVQ_MEM_USER,
+		.addr = vq->addr,
+		.num = vq->num,
+		.features = vq->features,
+		.little_endian = virtio_legacy_is_little_endian(),
+		.slots = &vq->dev->slots,
+	};
+
+	return devq_start(&vq->ring, &cfg);
+}
+
 /**
  * vhost_vq_start - let a queue run
  * @vq: the queue
@@ -59,20 +74,11 @@ EXPORT_SYMBOL_NS_GPL(vhost_vq_lock, "RINGSIDE");
  */
 int vhost_vq_start(struct vhost_virtqueue *vq, void *backend)
 {
-	struct devq_config cfg = {
-		.mem = DEVQ_MEM_USER,
-		.addr = vq->addr,
-		.num = vq->num,
-		.features = vq->features,
-		.little_endian = virtio_legacy_is_little_endian(),
-		.slots = &vq->dev->slots,
-	};
-
 	lockdep_assert_held(&vq->mutex);
 	if (!vq->num || !vq->addr_set)
 		return -EFAULT;
 	if (!vq->backend) {
-		int err = devq_start(&vq->ring, &cfg);
+		int err = vhost_vq_start_ring(vq);
 
 		if (err)
 			return err;
@@ -201,23 +207,20 @@ void vhost_vq_rearm(struct vhost_virtqueue *vq)
 int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features)
 {
 	u64 old = vq->features;
-	void *backend = vq->backend;
 	int err = 0;
 
 	lockdep_assert_held(&vq->mutex);
 	if (features == old)
 		return 0;
 	vq->features = features;
-	if (backend) {
-		vhost_vq_stop(vq);
-		err = vhost_vq_start(vq, backend);
+	if (vq->backend) {
+		err = vhost_vq_start_ring(vq);
 		if (err) {
+			/* The ring stays started; the next turn finds out as well. */
 			vq->features = old;
-			vq->backend = backend;
-			/* Inaccessible to the old features as well, as the next turn finds. */
-			if (vhost_vq_start(vq, backend))
-				vhost_vq_stop(vq);
+			vhost_vq_start_ring(vq);
 		}
+		vhost_vq_requeue(vq);
 	}
 	vq->dev->ops->vq_features(vq);
 	return err;

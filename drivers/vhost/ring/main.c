@@ -79,7 +79,7 @@ static const struct devq_ops *devq_find_ops(const struct devq_config *cfg)
 
 /**
  * devq_start - start the engine
- * @dq: the queue, stopped; its position is where it starts
+ * @dq: the queue, stopped or running; its position is where it starts
  * @cfg: what to start with
  *
  * The used index is read from the ring (virtio 1.3, 2.7.8).
@@ -87,7 +87,8 @@ static const struct devq_ops *devq_find_ops(const struct devq_config *cfg)
  * Context: may sleep; the owner's address space for DEVQ_MEM_USER.
  * Return: 0; -EINVAL for a queue size the layout does not allow, -EOPNOTSUPP
  * for a layout or memory that is not there, -EFAULT if the ring cannot be
- * accessed. On error the queue stays stopped.
+ * accessed. On error a stopped queue stays stopped, a running one stays running
+ * with what @cfg says.
  */
 int devq_start(struct devq *dq, const struct devq_config *cfg)
 {
