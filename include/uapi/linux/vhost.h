@@ -90,4 +90,7 @@
 #define VHOST_SET_FORK_FROM_OWNER _IOW(VHOST_VIRTIO, 0x84, __u8)
 #define VHOST_GET_FORK_FROM_OWNER _IOR(VHOST_VIRTIO, 0x85, __u8)
 
+/* Ours, offered by VHOST_BACKEND_F_MEM_UPDATE: every device, part of the memory table. */
+#define VHOST_UPDATE_MEM_REGIONS _IOW(VHOST_VIRTIO, 0xE0, struct vhost_mem_update)
+
 #endif

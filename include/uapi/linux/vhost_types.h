@@ -96,6 +96,20 @@ struct vhost_memory {
 	struct vhost_memory_region regions[];
 };
 
+/*
+ * Part of the memory table: some regions leave it, others join, as one step.
+ * The addresses are those of arrays of struct vhost_memory_region, whose
+ * flags_padding is 0. A region to remove is one of the table, in all its fields.
+ */
+struct vhost_mem_update {
+	__u32 flags;		/* no flags are defined: 0 */
+	__u32 nremove;
+	__u32 nadd;
+	__u32 padding;		/* 0 */
+	__u64 remove;
+	__u64 add;
+};
+
 #define VHOST_SCSI_ABI_VERSION	1
 
 struct vhost_scsi_target {
@@ -136,5 +150,7 @@ struct vhost_features_array {
 #define VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK  0x6
 #define VHOST_BACKEND_F_DESC_ASID    0x7
 #define VHOST_BACKEND_F_IOTLB_PERSIST  0x8
+/* Ours: VHOST_UPDATE_MEM_REGIONS is there. */
+#define VHOST_BACKEND_F_MEM_UPDATE  48
 
 #endif
