@@ -16,6 +16,9 @@ static const struct vhost_ioctl vhost_ioctls[] = {
 	{ VHOST_SET_OWNER, vhost_set_owner, VHOST_IOCTL_ANYONE },
 	{ VHOST_RESET_OWNER, vhost_reset_owner },
 	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table },
+	{ VHOST_UPDATE_MEM_REGIONS, vhost_update_mem_regions },
+	{ VHOST_SET_LOG_BASE, vhost_set_log_base },
+	{ VHOST_SET_LOG_FD, vhost_set_log_fd },
 	{ VHOST_SET_VRING_NUM, vhost_set_vring_num },
 	{ VHOST_SET_VRING_ADDR, vhost_set_vring_addr },
 	{ VHOST_SET_VRING_BASE, vhost_set_vring_base },
@@ -110,8 +113,9 @@ void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
 	for (i = 0; i < nvqs; i++) {
 		vqs[i]->dev = dev;
 		vqs[i]->index = i;
-		memslots_add_reader(&dev->slots, &vqs[i]->ring.reader);
+		memmap_add_reader(&dev->slots.map, &vqs[i]->ring.reader);
 	}
+	vhost_iotlb_init(dev);
 }
 EXPORT_SYMBOL_NS_GPL(vhost_dev_init, "RINGSIDE");
 
@@ -128,6 +132,7 @@ void vhost_dev_release(struct vhost_dev *dev)
 {
 	mutex_lock(&dev->mutex);
 	vhost_dev_disown(dev);
+	vhost_iotlb_destroy(dev);
 	mutex_unlock(&dev->mutex);
 	memslots_destroy(&dev->slots);
 	mutex_destroy(&dev->mutex);

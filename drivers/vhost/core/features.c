@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Feature bits, those of the device and those of the backend protocol. */
 
+#include <linux/virtio_config.h>
+
 #include "internal.h"
 
 /* Bits of VHOST_[GS]ET_BACKEND_FEATURES that we know. */
-#define VHOST_BACKEND_FEATURES	0ULL
+#define VHOST_BACKEND_FEATURES	(BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2) |	\
+				 BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH) |		\
+				 BIT_ULL(VHOST_BACKEND_F_MEM_UPDATE))
 
 int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user)
 {
@@ -20,6 +24,12 @@ int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
 
 	if (features & ~dev->ops->features)
 		return -EOPNOTSUPP;
+	if ((features & BIT_ULL(VHOST_F_LOG_ALL)) &&
+	    !vhost_log_reaches(dev->log_base, memslots_last(&dev->slots)))
+		return -EFAULT;
+	err = vhost_iotlb_switch(dev, features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM));
+	if (err)
+		return err;
 	for (i = 0; i < dev->nvqs; i++) {
 		struct vhost_virtqueue *vq = dev->vqs[i];
 
@@ -46,5 +56,10 @@ int vhost_get_backend_features(struct vhost_dev *dev, void *arg, void __user *us
 
 int vhost_set_backend_features(struct vhost_dev *dev, void *arg, void __user *user)
 {
-	return *(u64 *)arg & ~VHOST_BACKEND_FEATURES ? -EOPNOTSUPP : 0;
+	u64 features = *(u64 *)arg;
+
+	if (features & ~VHOST_BACKEND_FEATURES)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(dev->backend_features, features);
+	return 0;
 }

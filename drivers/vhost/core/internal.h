@@ -24,6 +24,24 @@ int vhost_set_backend_features(struct vhost_dev *dev, void *arg, void __user *us
 
 /* mem_table.c */
 int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_update_mem_regions(struct vhost_dev *dev, void *arg, void __user *user);
+
+/* iotlb.c */
+void vhost_iotlb_init(struct vhost_dev *dev);
+void vhost_iotlb_clear(struct vhost_dev *dev);
+void vhost_iotlb_destroy(struct vhost_dev *dev);
+int vhost_iotlb_switch(struct vhost_dev *dev, bool on);
+int vhost_iotlb_message(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg);
+void vhost_iotlb_ask(struct vhost_virtqueue *vq);
+void vhost_iotlb_forget(struct vhost_virtqueue *vq);
+
+/* log.c */
+int vhost_set_log_base(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_set_log_fd(struct vhost_dev *dev, void *arg, void __user *user);
+bool vhost_log_reaches(u64 base, u64 last);
+bool vhost_vq_log_ok(const struct vhost_virtqueue *vq, u64 base);
+void vhost_vq_log_apply(struct vhost_virtqueue *vq);
+void vhost_vq_log_signal(struct vhost_virtqueue *vq);
 
 /* ioctl_vring.c */
 int vhost_set_vring_num(struct vhost_dev *dev, void *arg, void __user *user);
@@ -39,6 +57,8 @@ int vhost_get_busyloop_timeout(struct vhost_dev *dev, void *arg, void __user *us
 /* vq.c */
 void vhost_vq_rearm(struct vhost_virtqueue *vq);
 int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features);
+int vhost_vq_set_addr(struct vhost_virtqueue *vq, const struct devq_addr *addr, bool log_ring,
+		      u64 log_addr);
 void vhost_vq_reset(struct vhost_virtqueue *vq);
 
 #endif

@@ -81,12 +81,9 @@ int vhost_set_vring_addr(struct vhost_dev *dev, void *arg, void __user *user)
 		err = -EFAULT;
 	} else if (!vring_addr_aligned(addr)) {
 		err = -EINVAL;
-	} else if (vq->backend && devq_move(&vq->ring, &areas)) {
-		err = -EINVAL;
 	} else {
-		vq->addr = areas;
-		vq->addr_set = true;
-		vhost_vq_rearm(vq);
+		err = vhost_vq_set_addr(vq, &areas, addr->flags & BIT(VHOST_VRING_F_LOG),
+					addr->log_guest_addr);
 	}
 	vhost_vq_put(vq);
 	return err;

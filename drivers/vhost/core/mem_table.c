@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* VHOST_SET_MEM_TABLE: the VMM's view of guest memory. */
+/* The VMM's view of guest memory: whole tables, and changes of them. */
 
 #include <linux/err.h>
 #include <linux/minmax.h>
@@ -7,6 +7,7 @@
 #include <linux/moduleparam.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -76,6 +77,21 @@ static int vhost_rearm_queues(struct vhost_dev *dev)
 	return 0;
 }
 
+/* While writes are logged, the log has to have room for all of the regions. */
+static bool vhost_log_covers(struct vhost_dev *dev, const struct vhost_memory_region *r,
+			     unsigned int n)
+{
+	unsigned int i;
+	u64 last = 0;
+
+	if (!(dev->vqs[0]->features & BIT_ULL(VHOST_F_LOG_ALL)))
+		return true;
+	for (i = 0; i < n; i++)
+		last = max(last, r[i].guest_phys_addr + r[i].memory_size - 1);
+	return vhost_log_reaches(dev->log_base, last);
+}
+
+/* VHOST_SET_MEM_TABLE */
 int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user)
 {
 	const struct vhost_memory *head = arg;
@@ -91,10 +107,68 @@ int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user)
 	if (IS_ERR(regions))
 		return PTR_ERR(regions);
 	err = vhost_copy_regions(regions, table->regions, head->nregions);
+	if (!err && !vhost_log_covers(dev, regions, head->nregions))
+		err = -EFAULT;
 	if (err) {
 		memslots_abort(&dev->slots);
 		return err;
 	}
 	err = memslots_commit(&dev->slots, head->nregions);
+	return err ?: vhost_rearm_queues(dev);
+}
+
+/* An array of regions of the VMM's, or an error pointer; NULL if there are none. */
+static struct vhost_memory_region *vhost_get_regions(u64 user, unsigned int n)
+{
+	struct vhost_memory_region *regions;
+	unsigned int i;
+	int err;
+
+	if (!n)
+		return NULL;
+	regions = kvmalloc_array(n, sizeof(*regions), GFP_KERNEL_ACCOUNT);
+	if (!regions)
+		return ERR_PTR(-ENOMEM);
+	err = vhost_copy_regions(regions, u64_to_user_ptr(user), n);
+	for (i = 0; i < n && !err; i++)
+		if (regions[i].flags_padding)
+			err = -EOPNOTSUPP;
+	if (!err)
+		return regions;
+	kvfree(regions);
+	return ERR_PTR(err);
+}
+
+/* VHOST_UPDATE_MEM_REGIONS: the VMM says itself what changes. */
+int vhost_update_mem_regions(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	const struct vhost_mem_update *req = arg;
+	struct vhost_memory_region *remove, *add;
+	int err;
+
+	if (req->flags || req->padding)
+		return -EOPNOTSUPP;
+	if (req->nremove > max_mem_regions || req->nadd > max_mem_regions)
+		return -E2BIG;
+	remove = vhost_get_regions(req->remove, req->nremove);
+	if (IS_ERR(remove))
+		return PTR_ERR(remove);
+	add = vhost_get_regions(req->add, req->nadd);
+	if (IS_ERR(add)) {
+		err = PTR_ERR(add);
+	} else if (!vhost_log_covers(dev, add, req->nadd)) {
+		err = -EFAULT;
+	} else {
+		err = memslots_update(&dev->slots, &(struct memslots_update) {
+			.remove = remove,
+			.nremove = req->nremove,
+			.add = add,
+			.nadd = req->nadd,
+			.max = max_mem_regions,
+		});
+	}
+	if (!IS_ERR(add))
+		kvfree(add);
+	kvfree(remove);
 	return err ?: vhost_rearm_queues(dev);
 }

@@ -37,10 +37,16 @@ int vhost_set_owner(struct vhost_dev *dev, void *arg, void __user *user)
 	return 0;
 }
 
-static void memslots_clear(struct memslots *ms)
+/* No guest memory, no device IOTLB. Context: no queue runs. */
+static void vhost_dev_clear_maps(struct vhost_dev *dev)
 {
-	memslots_destroy(ms);
-	memslots_init(ms);
+	unsigned int i;
+
+	memslots_destroy(&dev->slots);
+	memslots_init(&dev->slots);
+	for (i = 0; i < dev->nvqs; i++)
+		memmap_add_reader(&dev->slots.map, &dev->vqs[i]->ring.reader);
+	vhost_iotlb_clear(dev);
 }
 
 /**
@@ -66,9 +72,9 @@ void vhost_dev_disown(struct vhost_dev *dev)
 		vhost_dev_set_worker(dev, NULL);
 		vhost_worker_destroy(worker);
 	}
-	memslots_clear(&dev->slots);
-	for (i = 0; i < dev->nvqs; i++)
-		memslots_add_reader(&dev->slots, &dev->vqs[i]->ring.reader);
+	vhost_dev_clear_maps(dev);
+	dev->backend_features = 0;
+	dev->log_base = 0;
 	if (dev->mm)
 		mmput(dev->mm);
 	dev->mm = NULL;

@@ -6,9 +6,10 @@
  * VMM's address space), its memory, virtqueues with their eventfds, the thread
  * that serves them, and the ioctls for all of these.
  *
- * Lock order, outermost first: vhost_dev.mutex, vhost_virtqueue.mutex (one at a
- * time); vhost_dev.mutex, memslots.lock. A worker takes one queue mutex at a time and
- * never vhost_dev.mutex. Documentation/locking.rst has the whole picture.
+ * Lock order, outermost first: vhost_dev.mutex, then one of vhost_virtqueue.mutex
+ * (one at a time) and memmap.lock, then vhost_iotlb.lock. A worker takes one queue
+ * mutex at a time and never vhost_dev.mutex. Documentation/locking.rst has the
+ * whole picture.
  */
 
 #include <linux/eventfd.h>
@@ -18,7 +19,7 @@
 #include <linux/types.h>
 #include <uapi/linux/vhost.h>
 
-#include "memmap/memmap.h"
+#include "memmap/memslot.h"
 #include "ring/devq.h"
 
 struct vhost_dev;
@@ -60,22 +61,66 @@ struct vhost_poll {
 };
 
 /**
+ * struct vhost_iotlb_request - what a queue wants to know from the VMM's IOMMU
+ * @link: in vhost_iotlb.unread until a process has read it
+ * @type: VHOST_IOTLB_MISS or _ACCESS_FAIL; 0 when there is no question
+ * @perm: access wanted
+ * @answered: the edit that goes on maps @addr
+ * @addr: I/O virtual address
+ *
+ * All under vhost_iotlb.lock.
+ */
+struct vhost_iotlb_request {
+	struct list_head link;
+	u8 type;
+	u8 perm;
+	bool answered;
+	u64 addr;
+};
+
+/**
+ * struct vhost_iotlb - device IOTLB, with VIRTIO_F_ACCESS_PLATFORM
+ * @map: from I/O virtual to user addresses
+ * @on: it is used; written under vhost_dev.mutex
+ * @batch: a BATCH_BEGIN waits for its end; under vhost_dev.mutex
+ * @wait: where readers of the file wait for questions
+ * @lock: protects the requests and what follows
+ * @unread: questions that nobody has read, oldest first
+ * @version: changes with every answer
+ */
+struct vhost_iotlb {
+	struct memmap map;
+	bool on;
+	bool batch;
+	wait_queue_head_t wait;
+
+	spinlock_t lock;
+	struct list_head unread;
+	u64 version;
+};
+
+/**
  * struct vhost_virtqueue - one virtqueue
  * @dev: the device; immutable
  * @index: number of the queue; immutable
  * @handle_kick: serves the queue, in its worker, without locks; immutable
  * @worker: the thread that serves it; written under vhost_dev.mutex, RCU
+ * @request: its question to the VMM's IOMMU
  * @mutex: protects what follows, and serialises all use of @ring
  * @ring: the ring engine
  * @backend: what the device driver serves it with; NULL while it is stopped
  * @num: queue size, 0 until set
  * @addr: user addresses of the three areas
- * @addr_set: @addr was given
+ * @addr_set: @addr was given since its meaning changed
+ * @log_ring: log writes to the device area
+ * @log_addr: its address for the log
  * @features: feature bits in force
+ * @iotlb_version: vhost_iotlb.version when the turn began
  * @busyloop_timeout: how long to poll an empty queue, microseconds
  * @kick: eventfd by which the driver calls us
  * @call: eventfd by which we call the driver
  * @err: eventfd that tells the VMM of a broken queue
+ * @log: eventfd that tells the VMM of a changed dirty log
  * @poll: waits on @kick
  */
 struct vhost_virtqueue {
@@ -83,18 +128,23 @@ struct vhost_virtqueue {
 	unsigned int index;
 	void (*handle_kick)(struct vhost_virtqueue *vq);
 	struct vhost_worker __rcu *worker;
+	struct vhost_iotlb_request request;
 
 	struct mutex mutex;
 	struct devq ring;
 	void *backend;
 	u16 num;
 	bool addr_set;
+	bool log_ring;
+	u64 log_addr;
 	struct devq_addr addr;
 	u64 features;
+	u64 iotlb_version;
 	u32 busyloop_timeout;
 	struct file *kick;
 	struct eventfd_ctx *call;
 	struct eventfd_ctx *err;
+	struct eventfd_ctx *log;
 	struct vhost_poll poll;
 };
 
@@ -140,20 +190,26 @@ struct vhost_dev_ops {
  * @vqs: its queues; immutable
  * @nvqs: how many; immutable
  * @slots: guest memory
+ * @iotlb: device IOTLB
  * @mutex: serialises ioctls; protects what follows
  * @mm: address space of the owner; NULL without one. Workers may read it: it
  *	outlives them
  * @worker: the thread of all queues
+ * @backend_features: VHOST_BACKEND_F_* the VMM uses; read without the lock too
+ * @log_base: user address of the dirty log
  */
 struct vhost_dev {
 	const struct vhost_dev_ops *ops;
 	struct vhost_virtqueue **vqs;
 	unsigned int nvqs;
 	struct memslots slots;
+	struct vhost_iotlb iotlb;
 
 	struct mutex mutex;
 	struct mm_struct *mm;
 	struct vhost_worker *worker;
+	u64 backend_features;
+	u64 log_base;
 };
 
 /* dev.c, owner.c */
@@ -161,6 +217,11 @@ void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
 		    struct vhost_virtqueue **vqs, unsigned int nvqs);
 void vhost_dev_release(struct vhost_dev *dev);
 long vhost_dev_ioctl(struct vhost_dev *dev, unsigned int cmd, unsigned long arg);
+
+/* iotlb_msg.c */
+ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool nonblock);
+ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from);
+__poll_t vhost_dev_poll(struct vhost_dev *dev, struct file *file, poll_table *table);
 
 /* vq.c */
 void vhost_vq_init(struct vhost_virtqueue *vq, void (*handle_kick)(struct vhost_virtqueue *vq));

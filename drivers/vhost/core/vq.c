@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/signal.h>
+#include <linux/virtio_config.h>
 
 #include "internal.h"
 
@@ -49,15 +50,19 @@ EXPORT_SYMBOL_NS_GPL(vhost_vq_lock, "RINGSIDE");
 /* Start the ring engine as configured, or start a running one anew. */
 static int vhost_vq_start_ring(struct vhost_virtqueue *vq)
 {
+	struct vhost_dev *dev = vq->dev;
+	bool iotlb = vq->features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
 	struct devq_config cfg = {
 		.mem = DEVQ_MEM_USER,
 		.addr = vq->addr,
 		.num = vq->num,
 		.features = vq->features,
 		.little_endian = virtio_legacy_is_little_endian(),
-		.slots = &vq->dev->slots,
+		.slots = &dev->slots.map,
+		.iotlb = iotlb ? &dev->iotlb.map : NULL,
 	};
 
+	vhost_vq_log_apply(vq);
 	return devq_start(&vq->ring, &cfg);
 }
 
@@ -70,12 +75,13 @@ static int vhost_vq_start_ring(struct vhost_virtqueue *vq)
  * kick handler is called soon: the driver may have kicked before.
  *
  * Context: the queue's mutex, in the owner's address space; may sleep.
- * Return: 0, or -EFAULT if the ring is not set up or not accessible.
+ * Return: 0, or -EFAULT if the ring is not set up or not accessible, or the
+ * dirty log cannot be where it is to be.
  */
 int vhost_vq_start(struct vhost_virtqueue *vq, void *backend)
 {
 	lockdep_assert_held(&vq->mutex);
-	if (!vq->num || !vq->addr_set)
+	if (!vq->num || !vq->addr_set || !vhost_vq_log_ok(vq, vq->dev->log_base))
 		return -EFAULT;
 	if (!vq->backend) {
 		int err = vhost_vq_start_ring(vq);
@@ -104,26 +110,9 @@ void vhost_vq_stop(struct vhost_virtqueue *vq)
 	lockdep_assert_held(&vq->mutex);
 	vq->backend = NULL;
 	devq_stop(&vq->ring);
+	vhost_iotlb_forget(vq);
 }
 EXPORT_SYMBOL_NS_GPL(vhost_vq_stop, "RINGSIDE");
-
-/**
- * vhost_vq_enter - start a turn
- * @vq: the queue
- *
- * Context: the queue's mutex, in the worker.
- * Return: true if there is something to do it with: a backend and a sound ring.
- * Then, and only then, vhost_vq_exit() has to follow.
- */
-bool vhost_vq_enter(struct vhost_virtqueue *vq)
-{
-	lockdep_assert_held(&vq->mutex);
-	if (!vq->backend || vq->ring.error)
-		return false;
-	devq_enter(&vq->ring);
-	return true;
-}
-EXPORT_SYMBOL_NS_GPL(vhost_vq_enter, "RINGSIDE");
 
 /* Once for each time a queue breaks: it takes no further turn until rearmed. */
 static void vhost_vq_report(struct vhost_virtqueue *vq)
@@ -137,11 +126,44 @@ static void vhost_vq_report(struct vhost_virtqueue *vq)
 		eventfd_signal(vq->err);
 }
 
+/* Tell the VMM what there is to tell after a turn, or an attempt at one. */
+static void vhost_vq_tell(struct vhost_virtqueue *vq)
+{
+	if (unlikely(vq->ring.log.marked))
+		vhost_vq_log_signal(vq);
+	if (unlikely(vq->ring.miss.perm))
+		vhost_iotlb_ask(vq);
+	if (unlikely(vq->ring.error))
+		vhost_vq_report(vq);
+}
+
+/**
+ * vhost_vq_enter - start a turn
+ * @vq: the queue
+ *
+ * Context: the queue's mutex, in the worker.
+ * Return: true if there is something to do it with: a backend and a sound ring
+ * that can be accessed. Then, and only then, vhost_vq_exit() has to follow.
+ */
+bool vhost_vq_enter(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	if (!vq->backend || vq->ring.error || !vq->addr_set)
+		return false;
+	vq->iotlb_version = READ_ONCE(vq->dev->iotlb.version);
+	if (likely(!devq_enter(&vq->ring)))
+		return true;
+	vhost_vq_tell(vq);
+	return false;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_vq_enter, "RINGSIDE");
+
 /**
  * vhost_vq_exit - end a turn
  * @vq: the queue
  *
- * If the ring broke, say so: to the VMM by the error eventfd, to the log.
+ * If the ring broke, say so: to the VMM by the error eventfd, to the log. If the
+ * device IOTLB lacks an address, ask for it: the answer requeues the queue.
  *
  * Context: the queue's mutex, after vhost_vq_enter().
  */
@@ -149,8 +171,7 @@ void vhost_vq_exit(struct vhost_virtqueue *vq)
 {
 	lockdep_assert_held(&vq->mutex);
 	devq_exit(&vq->ring);
-	if (unlikely(vq->ring.error))
-		vhost_vq_report(vq);
+	vhost_vq_tell(vq);
 }
 EXPORT_SYMBOL_NS_GPL(vhost_vq_exit, "RINGSIDE");
 
@@ -195,10 +216,30 @@ void vhost_vq_rearm(struct vhost_virtqueue *vq)
 	vhost_vq_requeue(vq);
 }
 
+/* Features that the ring engine need not be started anew for. */
+#define VHOST_VQ_LIGHT_FEATURES	BIT_ULL(VHOST_F_LOG_ALL)
+
+/* Have a running queue go on where it stands with new features. */
+static int vhost_vq_restart(struct vhost_virtqueue *vq, u64 old)
+{
+	int err = vhost_vq_start_ring(vq);
+
+	if (err) {
+		/* The ring stays started; the next turn finds out as well. */
+		vq->features = old;
+		vhost_vq_start_ring(vq);
+	}
+	vhost_vq_requeue(vq);
+	return err;
+}
+
 /**
  * vhost_vq_set_features - put feature bits in force
  * @vq: the queue; if it runs, its ring starts anew where it stands
  * @features: what was negotiated
+ *
+ * With or without VIRTIO_F_ACCESS_PLATFORM the addresses of the ring mean
+ * something else: a change of that bit has the queue wait for new ones.
  *
  * Context: the queue's mutex, in the owner's address space if it runs.
  * Return: 0, or -EFAULT if the ring of a running queue cannot be accessed; the
@@ -206,24 +247,66 @@ void vhost_vq_rearm(struct vhost_virtqueue *vq)
  */
 int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features)
 {
-	u64 old = vq->features;
+	u64 old = vq->features, changed = old ^ features;
 	int err = 0;
 
 	lockdep_assert_held(&vq->mutex);
-	if (features == old)
+	if (!changed)
 		return 0;
 	vq->features = features;
-	if (vq->backend) {
-		err = vhost_vq_start_ring(vq);
-		if (err) {
-			/* The ring stays started; the next turn finds out as well. */
-			vq->features = old;
-			vhost_vq_start_ring(vq);
-		}
-		vhost_vq_requeue(vq);
-	}
+	if (changed & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM))
+		vq->addr_set = false;
+	else if (vq->backend && vq->addr_set && (changed & ~VHOST_VQ_LIGHT_FEATURES))
+		err = vhost_vq_restart(vq, old);
+	vhost_vq_log_apply(vq);
 	vq->dev->ops->vq_features(vq);
 	return err;
+}
+
+/**
+ * vhost_vq_set_addr - say where the ring is
+ * @vq: the queue; if it runs, its ring has moved there
+ * @addr: the areas
+ * @log_ring: log writes to the device area
+ * @log_addr: its address for the log
+ *
+ * Context: the queue's mutex, vhost_dev.mutex, in the owner's address space.
+ * Return: 0, or -EINVAL if a running queue cannot go on there or cannot log
+ * there; nothing has changed then.
+ */
+int vhost_vq_set_addr(struct vhost_virtqueue *vq, const struct devq_addr *addr, bool log_ring,
+		      u64 log_addr)
+{
+	struct { bool ring; u64 addr; struct devq_addr areas; } old = {
+		vq->log_ring, vq->log_addr, vq->addr,
+	};
+	int err = 0;
+
+	lockdep_assert_held(&vq->mutex);
+	vq->log_ring = log_ring;
+	vq->log_addr = log_addr;
+	vq->addr = *addr;
+	if (!vq->backend) {
+		/* Looked at when the queue starts. */
+	} else if (!vhost_vq_log_ok(vq, vq->dev->log_base)) {
+		err = -EINVAL;
+	} else if (vq->addr_set) {
+		err = devq_move(&vq->ring, addr);
+	} else {
+		/* It waited for addresses of the right kind. */
+		err = vhost_vq_start_ring(vq);
+		vhost_vq_requeue(vq);
+	}
+	if (err) {
+		vq->log_ring = old.ring;
+		vq->log_addr = old.addr;
+		vq->addr = old.areas;
+		return -EINVAL;
+	}
+	vq->addr_set = true;
+	vhost_vq_log_apply(vq);
+	vhost_vq_rearm(vq);
+	return 0;
 }
 
 /**
@@ -242,14 +325,20 @@ void vhost_vq_reset(struct vhost_virtqueue *vq)
 		eventfd_ctx_put(vq->call);
 	if (vq->err)
 		eventfd_ctx_put(vq->err);
+	if (vq->log)
+		eventfd_ctx_put(vq->log);
 	vq->kick = NULL;
 	vq->call = NULL;
 	vq->err = NULL;
+	vq->log = NULL;
 	vq->num = 0;
 	vq->addr_set = false;
+	vq->log_ring = false;
+	vq->log_addr = 0;
 	vq->features = 0;
 	vq->busyloop_timeout = 0;
 	devq_init(&vq->ring);
+	vhost_vq_log_apply(vq);
 	vq->dev->ops->vq_features(vq);
 	mutex_unlock(&vq->mutex);
 }

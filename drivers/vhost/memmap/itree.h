@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #ifndef RINGSIDE_MEMMAP_ITREE_H
 #define RINGSIDE_MEMMAP_ITREE_H
-/* The interval tree of address maps: the kernel's template over memmap_node. */
+/* The interval trees of address maps: the kernel's template over their nodes. */
 
 #include <linux/interval_tree_generic.h>
 
@@ -12,6 +12,12 @@
 
 INTERVAL_TREE_DEFINE(struct memmap_node, rb, u64, subtree_last, MEMMAP_START, MEMMAP_LAST,
 		     static inline __maybe_unused, memmap_itree)
+
+#define MEMMAP_RSTART(rnode)	((rnode)->node->addr)
+#define MEMMAP_RLAST(rnode)	((rnode)->node->addr + ((rnode)->node->last - (rnode)->node->start))
+
+INTERVAL_TREE_DEFINE(struct memmap_rnode, rb, u64, subtree_last, MEMMAP_RSTART, MEMMAP_RLAST,
+		     static inline __maybe_unused, memmap_rtree)
 
 /**
  * memmap_find - the node that maps an address

@@ -5,13 +5,13 @@
 
 static int __init memmap_module_init(void)
 {
-	return memslot_cache_create();
+	return memmap_cache_create();
 }
 module_init(memmap_module_init);
 
 static void __exit memmap_module_exit(void)
 {
-	memslot_cache_destroy();
+	memmap_cache_destroy();
 }
 module_exit(memmap_module_exit);
 

@@ -4,29 +4,33 @@
 /*
  * Address maps: from the addresses a guest uses to those the host can use.
  *
- * One interval tree type serves every map. A node maps the closed interval
+ * One interval tree type serves every map: the memory table of a VMM
+ * (memslot.h), the device IOTLB. An entry maps the closed interval
  * [start, last] to the addresses from addr up; "last" is inclusive throughout
- * the project, "end" would be exclusive. Two nodes of a map never overlap, and
+ * the project, "end" would be exclusive. Two entries of a map never overlap, and
  * neighbours are never merged: each stays what its owner added, so that each
  * can be taken away alone.
  *
- * Memslots are such a map of a VMM's guest memory, made for being changed while
- * queues run. There are two trees over the same slots. Readers use the active
- * one and take no lock; an update edits the idle one, makes it the active one
- * with a single store, waits for the readers that still use the other, and
- * repeats the edit there. When an update returns, no reader can reach a region
- * it removed, so the VMM may unmap it at once. An update that only adds has
- * nothing to wait for: the next one repeats its edit.
+ * A map is made for being changed while queues run. There are two trees over
+ * the same entries. Readers use the active one and take no lock; an edit changes
+ * the idle one, makes it the active one with a single store, waits for the
+ * readers that still use the other, and repeats the changes there. When an edit
+ * is published, no reader can reach an entry it removed, so the VMM may unmap
+ * the memory at once. An edit that only adds has nothing to wait for: the next
+ * one repeats its changes.
  *
  * Readers are few (the queues of one device) and known, so each announces the
- * set it uses in a word of its own, and an updater waits for exactly those that
+ * set it uses in a word of its own, and an edit waits for exactly those that
  * announced the old set. SRCU would do the same; but its grace period takes two
  * trips through a workqueue, and cannot be interrupted, so that a VMM killed
  * while a worker sleeps in a page fault which that VMM was to serve would stay
  * for ever. Documentation/memslots.rst has the figures.
  *
- * The cost of an update is a sequential compare of the two tables plus
- * O(log n) for each region that differs.
+ * A map can also be asked the other way round: which addresses of the guest's
+ * lead to an address of the host's? There may be several, for two entries may
+ * map to the same memory. The dirty log needs that.
+ *
+ * The cost of an edit is O(log n) for each entry that comes or goes.
  */
 
 #include <linux/list.h>
@@ -41,9 +45,6 @@
 /* What a mapping permits: VHOST_ACCESS_RO, VHOST_ACCESS_WO or both. */
 #define MEMMAP_READ	VHOST_ACCESS_RO
 #define MEMMAP_WRITE	VHOST_ACCESS_WO
-
-/* Hard limit on the regions of a table: what KVM allows in memslots. */
-#define MEMSLOTS_MAX	32767
 
 /**
  * struct memmap_node - one interval of an address map; a cache line
@@ -66,6 +67,40 @@ struct memmap_node {
 };
 
 /**
+ * struct memmap_rnode - the same interval seen from the other side
+ * @rb: position in the tree, ordered by memmap_node.addr
+ * @subtree_last: highest address mapped to at or below this node
+ * @node: the interval; immutable
+ *
+ * Intervals may overlap on this side.
+ */
+struct memmap_rnode {
+	struct rb_node rb;
+	u64 subtree_last;
+	const struct memmap_node *node;
+};
+
+/**
+ * struct memmap_entry - what one memmap_insert() adds
+ * @node: its node in each of the two sets
+ * @rnode: the same, for maps with a reverse side
+ * @link: in a list of struct memmap_edit; free for the owner's use otherwise
+ * @order: in memmap.order
+ * @fresh: added by the edit that goes on
+ * @leaving: for the owner of the map
+ *
+ * All but the nodes is under memmap.lock.
+ */
+struct memmap_entry {
+	struct memmap_node node[2];
+	struct memmap_rnode rnode[2];
+	struct list_head link;
+	struct list_head order;
+	bool fresh;
+	bool leaving;
+};
+
+/**
  * struct memmap_cache - the interval a reader hit last
  * @generation: of the tree it was read from; 0 while the cache is empty
  * @start: first address
@@ -85,146 +120,163 @@ struct memmap_cache {
 };
 
 /**
- * struct memslot_set - one of the two trees
- * @root: the slots
- * @generation: changes whenever a slot leaves the map, and only then: growth
+ * struct memmap_set - one of the two trees
+ * @root: the entries
+ * @rroot: the same, by the addresses they map to
+ * @generation: changes whenever an entry leaves the map, and only then: growth
  *	leaves every cached lookup valid
- * @index: which node of a slot is in this tree, 0 or 1
+ * @version: changes with every edit; for what is remembered of the reverse
+ *	side, where growth can add a second answer
+ * @index: which node of an entry is in this tree, 0 or 1
  */
-struct memslot_set {
+struct memmap_set {
 	struct rb_root_cached root;
+	struct rb_root_cached rroot;
 	u64 generation;
+	u64 version;
 	unsigned int index;
 };
 
 /**
- * struct memslots_reader - one who looks up in the map
- * @link: in memslots.readers
+ * struct memmap_reader - one who looks up in a map
+ * @link: in memmap.readers
  * @set: the set it uses; NULL between turns. Written by the reader alone
  */
-struct memslots_reader {
+struct memmap_reader {
 	struct list_head link;
-	const struct memslot_set *set;
+	const struct memmap_set *set;
 };
 
 /**
- * struct memslots_update - what differs between two tables
- * @add: slots that are only in the new one
- * @del: slots that are only in the old one
+ * struct memmap_edit - what differs between the two sets
+ * @add: entries that are only in the newer one
+ * @del: entries that are only in the older one
  */
-struct memslots_update {
+struct memmap_edit {
 	struct list_head add;
 	struct list_head del;
 };
 
 /**
- * struct memslots - guest memory of one device
+ * struct memmap - an address map
  * @active: the set readers use; written under @lock
  * @set: both sets; the active one is read only, the other is under @lock
  * @readers: all readers; immutable while the map is in use
- * @wait: where an update waits for readers
- * @dep_map: tells lockdep that an update waits for readers
- * @lock: serialises updates; protects what follows
- * @pending: the last update, as long as the idle set does not have it
- * @table: the regions in force, in the VMM's order, and room for the next table
- * @capacity: regions that each of @table can hold
- * @cur: which of @table is in force
- * @nregions: regions in force
+ * @wait: where an edit waits for readers
+ * @dep_map: tells lockdep that an edit waits for readers
+ * @reverse: the reverse side is kept; immutable
+ * @lock: serialises edits; protects what follows
+ * @edit: changes made to the idle set, not published
+ * @pending: changes published, as long as the idle set does not have them
+ * @order: all entries, the newest last
+ * @count: how many
  */
-struct memslots {
-	struct memslot_set *active;
-	struct memslot_set set[2];
+struct memmap {
+	struct memmap_set *active;
+	struct memmap_set set[2];
 	struct list_head readers;
 	wait_queue_head_t wait;
 #ifdef CONFIG_LOCKDEP
 	struct lockdep_map dep_map;
 #endif
+	bool reverse;
 
 	struct mutex lock;
-	struct memslots_update pending;
-	struct vhost_memory_region *table[2];
-	unsigned int capacity[2];
-	unsigned int cur;
-	unsigned int nregions;
+	struct memmap_edit edit;
+	struct memmap_edit pending;
+	struct list_head order;
+	unsigned int count;
 };
 
-void memslots_init(struct memslots *ms);
-void memslots_destroy(struct memslots *ms);
-void memslots_add_reader(struct memslots *ms, struct memslots_reader *reader);
-struct vhost_memory_region *memslots_begin(struct memslots *ms, unsigned int nregions);
-int memslots_commit(struct memslots *ms, unsigned int nregions);
-void memslots_abort(struct memslots *ms);
-unsigned int memslots_count(struct memslots *ms);
-int memslots_validate(struct memslots *ms);
+void memmap_init(struct memmap *map, bool reverse);
+void memmap_destroy(struct memmap *map);
+void memmap_add_reader(struct memmap *map, struct memmap_reader *reader);
 
-int memslots_translate_slow(const struct memslot_set *set, struct memmap_cache *cache,
-			    u64 gpa, u64 len, u32 perm, struct iovec *iov, unsigned int max);
-int memslots_read(const struct memslot_set *set, struct memmap_cache *cache, void *dst, u64 gpa,
-		  u64 len);
+int memmap_lock(struct memmap *map);
+void memmap_unlock(struct memmap *map);
+struct memmap_entry *memmap_alloc(u64 start, u64 last, u64 addr, u32 perm);
+void memmap_free(struct memmap_entry *entry);
+void memmap_free_list(struct list_head *list);
+int memmap_insert(struct memmap *map, struct memmap_entry *entry);
+void memmap_remove(struct memmap *map, struct memmap_entry *entry);
+struct memmap_entry *memmap_overlap(struct memmap *map, u64 start, u64 last);
+int memmap_publish(struct memmap *map);
+void memmap_cancel(struct memmap *map);
+int memmap_validate(struct memmap *map);
+
+int memmap_translate_slow(const struct memmap_set *set, struct memmap_cache *cache, u64 start,
+			  u64 len, u32 perm, struct iovec *iov, unsigned int max, u64 *miss);
+int memmap_read(const struct memmap_set *set, struct memmap_cache *cache, void *dst, u64 start,
+		u64 len, u64 *miss);
+int memmap_covers(const struct memmap_set *set, u64 start, u64 len, u32 perm, u64 *addr,
+		  u64 *miss);
+const struct memmap_rnode *memmap_alias_first(const struct memmap_set *set, u64 first, u64 last);
+const struct memmap_rnode *memmap_alias_next(const struct memmap_rnode *rnode, u64 first,
+					     u64 last);
 
 /**
- * memslots_read_lock - start using the map
- * @ms: the map
- * @reader: the caller, known by memslots_add_reader(); not inside already
+ * memmap_read_lock - start using a map
+ * @map: the map
+ * @reader: the caller, known by memmap_add_reader(); not inside already
  *
- * Context: the caller may sleep in a page fault while inside. Updates that
+ * Context: the caller may sleep in a page fault while inside. Edits that
  * remove something wait for it.
- * Return: the set to look up in; valid until memslots_read_unlock().
+ * Return: the set to look up in; valid until memmap_read_unlock().
  */
-static inline const struct memslot_set *memslots_read_lock(struct memslots *ms,
-							   struct memslots_reader *reader)
+static inline const struct memmap_set *memmap_read_lock(struct memmap *map,
+							struct memmap_reader *reader)
 {
-	const struct memslot_set *set = READ_ONCE(ms->active), *now;
+	const struct memmap_set *set = READ_ONCE(map->active), *now;
 
-	lock_map_acquire_read(&ms->dep_map);
+	lock_map_acquire_read(&map->dep_map);
 	for (;;) {
 		WRITE_ONCE(reader->set, set);
 		/*
-		 * Pairs with the barrier in memslots_wait(): either the updater
-		 * sees what we announced, or we see what it published.
+		 * Pairs with the barrier in memmap_wait(): either the editor sees
+		 * what we announced, or we see what it published.
 		 */
 		smp_mb();
-		/* Pairs with the release in update_publish(): the tree is complete. */
-		now = smp_load_acquire(&ms->active);
+		/* Pairs with the release in memmap_publish(): the tree is complete. */
+		now = smp_load_acquire(&map->active);
 		if (likely(now == set))
 			return set;
 		set = now;
-		/* An updater may have gone to sleep over what we announced. */
+		/* An editor may have gone to sleep over what we announced. */
 		WRITE_ONCE(reader->set, set);
-		if (wq_has_sleeper(&ms->wait))
-			wake_up_all(&ms->wait);
+		if (wq_has_sleeper(&map->wait))
+			wake_up_all(&map->wait);
 	}
 }
 
 /**
- * memslots_read_unlock - stop using the map
- * @ms: the map
- * @reader: as given to memslots_read_lock()
+ * memmap_read_unlock - stop using a map
+ * @map: the map
+ * @reader: as given to memmap_read_lock()
  */
-static inline void memslots_read_unlock(struct memslots *ms, struct memslots_reader *reader)
+static inline void memmap_read_unlock(struct memmap *map, struct memmap_reader *reader)
 {
-	/* Pairs with the acquire in memslots_wait(): our lookups are over. */
+	/* Pairs with the acquire in reader_uses(): our lookups are over. */
 	smp_store_release(&reader->set, NULL);
 	/* wq_has_sleeper() has the barrier between the store and the look. */
-	if (wq_has_sleeper(&ms->wait))
-		wake_up_all(&ms->wait);
-	lock_map_release(&ms->dep_map);
+	if (wq_has_sleeper(&map->wait))
+		wake_up_all(&map->wait);
+	lock_map_release(&map->dep_map);
 }
 
 /**
  * memmap_cache_hit - does the cached interval hold all of a range?
  * @cache: the reader's cache
  * @generation: of the set the reader uses now
- * @gpa: first address
+ * @start: first address
  * @len: bytes, at least 1
  * @perm: access wanted
  *
  * Return: true if it does, and permits the access.
  */
 static inline bool memmap_cache_hit(const struct memmap_cache *cache, u64 generation,
-				    u64 gpa, u64 len, u32 perm)
+				    u64 start, u64 len, u32 perm)
 {
-	u64 off = gpa - cache->start;
+	u64 off = start - cache->start;
 	u64 room = cache->last - cache->start;
 
 	return cache->generation == generation && off <= room && len - 1 <= room - off &&
@@ -232,33 +284,35 @@ static inline bool memmap_cache_hit(const struct memmap_cache *cache, u64 genera
 }
 
 /**
- * memslots_translate - find where in user memory a guest range lies
- * @set: from memslots_read_lock()
+ * memmap_translate - find where a range leads
+ * @set: from memmap_read_lock()
  * @cache: the reader's cache of its last hit
- * @gpa: first guest physical address
+ * @start: first address
  * @len: bytes, at most 4 GiB; 0 gives no pieces
  * @perm: access wanted
- * @iov: where to put the pieces
+ * @iov: where to put the pieces, as user addresses
  * @max: room in @iov
+ * @miss: where to put the address that is at fault
  *
- * The range may cross any number of regions as long as they leave no hole.
- * Neighbours that are contiguous in user space too give one piece.
+ * The range may cross any number of entries as long as they leave no hole.
+ * Neighbours that are contiguous on the other side too give one piece.
  *
- * Context: between memslots_read_lock() and memslots_read_unlock().
- * Return: the number of pieces; -EFAULT if a byte is not mapped, -EPERM if the
- * access is not permitted, -ENOBUFS if there are more than @max pieces.
+ * Context: between memmap_read_lock() and memmap_read_unlock().
+ * Return: the number of pieces; -EFAULT if the byte at *@miss is not mapped,
+ * -EPERM if the access is not permitted there, -ENOBUFS if there are more than
+ * @max pieces.
  */
-static inline int memslots_translate(const struct memslot_set *set, struct memmap_cache *cache,
-				     u64 gpa, u64 len, u32 perm, struct iovec *iov,
-				     unsigned int max)
+static inline int memmap_translate(const struct memmap_set *set, struct memmap_cache *cache,
+				   u64 start, u64 len, u32 perm, struct iovec *iov,
+				   unsigned int max, u64 *miss)
 {
 	if (likely(len && max &&
-		   memmap_cache_hit(cache, set->generation, gpa, len, perm))) {
-		iov->iov_base = u64_to_user_ptr(cache->addr + (gpa - cache->start));
+		   memmap_cache_hit(cache, set->generation, start, len, perm))) {
+		iov->iov_base = u64_to_user_ptr(cache->addr + (start - cache->start));
 		iov->iov_len = len;
 		return 1;
 	}
-	return memslots_translate_slow(set, cache, gpa, len, perm, iov, max);
+	return memmap_translate_slow(set, cache, start, len, perm, iov, max, miss);
 }
 
 #endif

@@ -44,7 +44,7 @@ static struct vhost_memory_region *long_table(struct kunit *test, unsigned int n
  * @node: the nodes of each region, one in each set
  */
 struct map_state {
-	const struct memslot_set *active;
+	const struct memmap_set *active;
 	u64 generation;
 	unsigned int n;
 	struct vhost_memory_region r[16];
@@ -59,14 +59,14 @@ static void state_take(struct kunit *test, struct map_state *s)
 	unsigned int i, k;
 
 	memset(s, 0, sizeof(*s));
-	s->active = ms->active;
-	s->generation = ms->active->generation;
+	s->active = ms->map.active;
+	s->generation = ms->map.active->generation;
 	s->n = memslots_count(ms);
 	KUNIT_ASSERT_LE(test, s->n, (unsigned int)ARRAY_SIZE(s->r));
 	for (i = 0; i < s->n; i++) {
 		s->r[i] = ms->table[ms->cur][i];
 		for (k = 0; k < 2; k++)
-			s->node[i][k] = memmap_find(&ms->set[k].root, s->r[i].guest_phys_addr);
+			s->node[i][k] = memmap_find(&ms->map.set[k].root, s->r[i].guest_phys_addr);
 	}
 }
 
@@ -82,7 +82,7 @@ static const struct memmap_node *node_of(struct kunit *test, unsigned int set, u
 {
 	struct memslots_fixture *f = test->priv;
 
-	return memmap_find(&f->ms.set[set].root, gpa);
+	return memmap_find(&f->ms.map.set[set].root, gpa);
 }
 
 static void table_empty(struct kunit *test)
@@ -157,13 +157,13 @@ static void table_order(struct kunit *test)
 	};
 	struct memslots_fixture *f = test->priv;
 	struct vhost_memory_region next[3];
-	const struct memslot_set *active;
+	const struct memmap_set *active;
 	const struct memmap_node *node[3];
 	unsigned int i, k;
 	u64 generation;
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, base, 3), 0);
-	active = f->ms.active;
+	active = f->ms.map.active;
 	generation = active->generation;
 	for (k = 0; k < 3; k++)
 		node[k] = node_of(test, 0, base[k].guest_phys_addr);
@@ -172,8 +172,8 @@ static void table_order(struct kunit *test)
 			next[k] = base[order[i][k]];
 		KUNIT_ASSERT_EQ(test, memslots_set(test, next, 3), 0);
 		/* Nothing differs, so nothing is published. */
-		KUNIT_EXPECT_PTR_EQ(test, f->ms.active, active);
-		KUNIT_EXPECT_EQ(test, f->ms.active->generation, generation);
+		KUNIT_EXPECT_PTR_EQ(test, f->ms.map.active, active);
+		KUNIT_EXPECT_EQ(test, f->ms.map.active->generation, generation);
 		for (k = 0; k < 3; k++)
 			KUNIT_EXPECT_PTR_EQ(test, node_of(test, 0, base[k].guest_phys_addr),
 					    node[k]);
@@ -189,30 +189,30 @@ static void table_generation(struct kunit *test)
 	u64 generation;
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, base, 1), 0);
-	generation = f->ms.active->generation;
+	generation = f->ms.map.active->generation;
 	KUNIT_ASSERT_EQ(test, memslots_set(test, next, 2), 0);
 	KUNIT_ASSERT_EQ(test, memslots_set(test, next, 4), 0);
 	KUNIT_ASSERT_EQ(test, memslots_set(test, next, 4), 0);
-	KUNIT_EXPECT_EQ(test, f->ms.active->generation, generation);
+	KUNIT_EXPECT_EQ(test, f->ms.map.active->generation, generation);
 
 	/* Leaves. */
 	KUNIT_ASSERT_EQ(test, memslots_set(test, next, 3), 0);
-	KUNIT_EXPECT_GT(test, f->ms.active->generation, generation);
-	generation = f->ms.active->generation;
+	KUNIT_EXPECT_GT(test, f->ms.map.active->generation, generation);
+	generation = f->ms.map.active->generation;
 	/* Moves in user space. */
 	next[1].userspace_addr += 4 * K;
 	KUNIT_ASSERT_EQ(test, memslots_set(test, next, 3), 0);
-	KUNIT_EXPECT_GT(test, f->ms.active->generation, generation);
-	generation = f->ms.active->generation;
+	KUNIT_EXPECT_GT(test, f->ms.map.active->generation, generation);
+	generation = f->ms.map.active->generation;
 	/* Moves in guest memory. */
 	next[1].guest_phys_addr += 4 * K;
 	KUNIT_ASSERT_EQ(test, memslots_set(test, next, 3), 0);
-	KUNIT_EXPECT_GT(test, f->ms.active->generation, generation);
-	generation = f->ms.active->generation;
+	KUNIT_EXPECT_GT(test, f->ms.map.active->generation, generation);
+	generation = f->ms.map.active->generation;
 	/* Shrinks. */
 	next[2].memory_size /= 2;
 	KUNIT_ASSERT_EQ(test, memslots_set(test, next, 3), 0);
-	KUNIT_EXPECT_GT(test, f->ms.active->generation, generation);
+	KUNIT_EXPECT_GT(test, f->ms.map.active->generation, generation);
 }
 
 /* What a reader remembers is still used after growth, and never after removal. */
@@ -227,13 +227,13 @@ static void table_cache_survives_growth(struct kunit *test)
 	before = f->cache;
 	KUNIT_ASSERT_EQ(test, memslots_set(test, base, 2), 0);
 	KUNIT_ASSERT_EQ(test, memslots_set(test, base, 3), 0);
-	KUNIT_EXPECT_TRUE(test, memmap_cache_hit(&f->cache, f->ms.active->generation, 64 * K,
+	KUNIT_EXPECT_TRUE(test, memmap_cache_hit(&f->cache, f->ms.map.active->generation, 64 * K,
 						 16 * K, MEMMAP_READ | MEMMAP_WRITE));
 	memslots_expect_at(test, base[0].guest_phys_addr + 1, 15 * K, TEST_UVA + 1);
 	KUNIT_EXPECT_MEMEQ(test, &f->cache, &before, sizeof(before));
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, base + 1, 2), 0);
-	KUNIT_EXPECT_FALSE(test, memmap_cache_hit(&f->cache, f->ms.active->generation, 64 * K,
+	KUNIT_EXPECT_FALSE(test, memmap_cache_hit(&f->cache, f->ms.map.active->generation, 64 * K,
 						  1, MEMMAP_READ));
 	KUNIT_EXPECT_EQ(test, memslots_lookup(test, 64 * K, 1, &iov, 1), -EFAULT);
 	/* Back, but elsewhere: the old address must be gone for good. */

@@ -7,7 +7,7 @@
 #include <linux/err.h>
 #include <linux/string.h>
 
-#include "memmap.h"
+#include "memslot.h"
 
 /* User addresses that nothing ever follows; low enough for every user space. */
 #define TEST_UVA	0x10000000ULL
@@ -27,7 +27,7 @@
  */
 struct memslots_fixture {
 	struct memslots ms;
-	struct memslots_reader reader;
+	struct memmap_reader reader;
 	struct memmap_cache cache;
 };
 
@@ -37,7 +37,7 @@ static inline int memslots_fixture_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	memslots_init(&f->ms);
-	memslots_add_reader(&f->ms, &f->reader);
+	memmap_add_reader(&f->ms.map, &f->reader);
 	test->priv = f;
 	return 0;
 }
@@ -73,16 +73,26 @@ static inline int memslots_set(struct kunit *test, const struct vhost_memory_reg
 	return err;
 }
 
+/* memmap_translate() for cases that do not ask which address was at fault. */
+static inline int test_translate(const struct memmap_set *set, struct memmap_cache *cache,
+				 u64 gpa, u64 len, u32 perm, struct iovec *iov,
+				 unsigned int max)
+{
+	u64 miss;
+
+	return memmap_translate(set, cache, gpa, len, perm, iov, max, &miss);
+}
+
 /* One lookup in a turn of its own. */
 static inline int memslots_lookup(struct kunit *test, u64 gpa, u64 len, struct iovec *iov,
 				  unsigned int max)
 {
 	struct memslots_fixture *f = test->priv;
-	const struct memslot_set *set = memslots_read_lock(&f->ms, &f->reader);
-	int n = memslots_translate(set, &f->cache, gpa, len, MEMMAP_READ | MEMMAP_WRITE, iov,
+	const struct memmap_set *set = memmap_read_lock(&f->ms.map, &f->reader);
+	int n = test_translate(set, &f->cache, gpa, len, MEMMAP_READ | MEMMAP_WRITE, iov,
 				   max);
 
-	memslots_read_unlock(&f->ms, &f->reader);
+	memmap_read_unlock(&f->ms.map, &f->reader);
 	return n;
 }
 

@@ -261,25 +261,25 @@ static void compare_lookups(struct kunit *test, struct rnd_state *rnd, const str
 	struct memslots_fixture *f = test->priv;
 	struct iovec *iov = kunit_kcalloc(test, MODEL_PIECES, 2 * sizeof(*iov), GFP_KERNEL);
 	struct iovec *want = iov + MODEL_PIECES;
-	const struct memslot_set *set;
+	const struct memmap_set *set;
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, iov);
-	set = memslots_read_lock(&f->ms, &f->reader);
+	set = memmap_read_lock(&f->ms.map, &f->reader);
 	for (i = 0; i < 16; i++) {
 		u64 gpa = random_gpa(rnd, m);
 		u64 len = random_below(rnd, (random_chance(rnd, 50) ? 2 : 60) * GRAIN);
 		int max = random_chance(rnd, 70) ? MODEL_PIECES : random_below(rnd, 4);
 		int n, expect;
 
-		n = memslots_translate(set, &f->cache, gpa, len, MEMMAP_READ, iov, max);
+		n = test_translate(set, &f->cache, gpa, len, MEMMAP_READ, iov, max);
 		expect = model_translate(m, gpa, len, want, max);
 		if (n != expect || !same_pieces(iov, want, n))
 			KUNIT_FAIL(test, "0x%llx+0x%llx: %d pieces, the model has %d", gpa, len,
 				   n, expect);
 		score->pieces[n < 0 ? 0 : n < 2 ? 1 : n < 5 ? 2 : 3]++;
 	}
-	memslots_read_unlock(&f->ms, &f->reader);
+	memmap_read_unlock(&f->ms.map, &f->reader);
 	kunit_kfree(test, iov);
 }
 

@@ -45,7 +45,7 @@ struct race;
  */
 struct race_reader {
 	struct race *race;
-	struct memslots_reader reader;
+	struct memmap_reader reader;
 	struct memmap_cache cache;
 	struct task_struct *task;
 	unsigned long turns;
@@ -73,14 +73,14 @@ struct race {
 };
 
 /* Where in user memory does the set have the moving region? -1: nowhere. */
-static int race_find(struct race_reader *r, const struct memslot_set *set)
+static int race_find(struct race_reader *r, const struct memmap_set *set)
 {
 	unsigned int i, seen = 0;
 	struct iovec iov;
 	int home = -1;
 
 	for (i = 0; i < RACE_PLACES; i++) {
-		if (memslots_translate(set, &r->cache, place_gpa(i), PAGE, MEMMAP_READ, &iov, 1) !=
+		if (test_translate(set, &r->cache, place_gpa(i), PAGE, MEMMAP_READ, &iov, 1) !=
 		    1)
 			continue;
 		home = ((u64)(uintptr_t)iov.iov_base - home_uva(0)) / PAGE;
@@ -94,12 +94,12 @@ static int race_find(struct race_reader *r, const struct memslot_set *set)
 static void race_turn(struct race_reader *r)
 {
 	struct race *race = r->race;
-	const struct memslot_set *set = memslots_read_lock(&race->f->ms, &r->reader);
+	const struct memmap_set *set = memmap_read_lock(&race->f->ms.map, &r->reader);
 	struct iovec iov[RACE_FIXED];
 	int home = race_find(r, set);
 
-	if (memslots_translate(set, &r->cache, 1, RACE_FIXED * PAGE - 2, MEMMAP_READ, iov,
-			       RACE_FIXED) != RACE_FIXED)
+	if (test_translate(set, &r->cache, 1, RACE_FIXED * PAGE - 2, MEMMAP_READ, iov,
+			   RACE_FIXED) != RACE_FIXED)
 		atomic_inc(&race->lost);
 	if (r->index == RACE_READERS - 1 && r->turns % 64 == 0)
 		usleep_range(50, 500);
@@ -109,7 +109,7 @@ static void race_turn(struct race_reader *r)
 		if (READ_ONCE(race->gone[home]))
 			atomic_inc(&race->stale);
 	}
-	memslots_read_unlock(&race->f->ms, &r->reader);
+	memmap_read_unlock(&race->f->ms.map, &r->reader);
 	r->turns++;
 }
 
@@ -146,7 +146,7 @@ static struct race *race_start(struct kunit *test)
 	for (i = 0; i < RACE_READERS; i++) {
 		race->reader[i].race = race;
 		race->reader[i].index = i;
-		memslots_add_reader(&race->f->ms, &race->reader[i].reader);
+		memmap_add_reader(&race->f->ms.map, &race->reader[i].reader);
 	}
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, race_stop, race), 0);
 	return race;
@@ -289,18 +289,18 @@ static const struct vhost_memory_region two[] = {
 static void removal_waits(struct kunit *test)
 {
 	struct memslots_fixture *f = test->priv;
-	const struct memslot_set *set;
+	const struct memmap_set *set;
 	struct updater *u;
 	struct iovec iov;
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, two, 2), 0);
-	set = memslots_read_lock(&f->ms, &f->reader);
+	set = memmap_read_lock(&f->ms.map, &f->reader);
 	u = updater_start(test, two, 1);
 	KUNIT_EXPECT_FALSE(test, updater_done(u, 100));
 	/* The new table is in force for others, the old one for us. */
 	KUNIT_EXPECT_EQ(test, memslots_count(&f->ms), 1U);
-	KUNIT_EXPECT_EQ(test, memslots_translate(set, &f->cache, PAGE, 1, MEMMAP_READ, &iov, 1), 1);
-	memslots_read_unlock(&f->ms, &f->reader);
+	KUNIT_EXPECT_EQ(test, test_translate(set, &f->cache, PAGE, 1, MEMMAP_READ, &iov, 1), 1);
+	memmap_read_unlock(&f->ms.map, &f->reader);
 	KUNIT_EXPECT_TRUE(test, updater_done(u, 10000));
 	KUNIT_EXPECT_EQ(test, u->err, 0);
 	KUNIT_EXPECT_EQ(test, memslots_validate(&f->ms), 0);
@@ -313,20 +313,20 @@ static void late_reader_is_not_waited_for(struct kunit *test)
 	struct race *race = race_start(test);
 	struct memslots_fixture *f = test->priv;
 	struct race_reader *late = &race->reader[0];
-	const struct memslot_set *set;
+	const struct memmap_set *set;
 	struct updater *u;
 	struct iovec iov;
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, two, 2), 0);
-	memslots_read_lock(&f->ms, &f->reader);
+	memmap_read_lock(&f->ms.map, &f->reader);
 	u = updater_start(test, two, 1);
 	KUNIT_EXPECT_FALSE(test, updater_done(u, 50));
-	memslots_read_unlock(&f->ms, &f->reader);
-	set = memslots_read_lock(&f->ms, &late->reader);
+	memmap_read_unlock(&f->ms.map, &f->reader);
+	set = memmap_read_lock(&f->ms.map, &late->reader);
 	KUNIT_EXPECT_TRUE(test, updater_done(u, 10000));
-	KUNIT_EXPECT_EQ(test, memslots_translate(set, &late->cache, PAGE, 1, MEMMAP_READ, &iov, 1),
+	KUNIT_EXPECT_EQ(test, test_translate(set, &late->cache, PAGE, 1, MEMMAP_READ, &iov, 1),
 			-EFAULT);
-	memslots_read_unlock(&f->ms, &late->reader);
+	memmap_read_unlock(&f->ms.map, &late->reader);
 	KUNIT_EXPECT_EQ(test, memslots_validate(&f->ms), 0);
 }
 
@@ -334,19 +334,19 @@ static void late_reader_is_not_waited_for(struct kunit *test)
 static void growth_does_not_wait(struct kunit *test)
 {
 	struct memslots_fixture *f = test->priv;
-	const struct memslot_set *set;
+	const struct memmap_set *set;
 	struct updater *u;
 	struct iovec iov;
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, two, 1), 0);
-	set = memslots_read_lock(&f->ms, &f->reader);
+	set = memmap_read_lock(&f->ms.map, &f->reader);
 	u = updater_start(test, two, 2);
 	KUNIT_EXPECT_TRUE(test, updater_done(u, 10000));
 	KUNIT_EXPECT_EQ(test, u->err, 0);
 	/* Our set stays what it was until the turn ends. */
-	KUNIT_EXPECT_EQ(test, memslots_translate(set, &f->cache, PAGE, 1, MEMMAP_READ, &iov, 1),
+	KUNIT_EXPECT_EQ(test, test_translate(set, &f->cache, PAGE, 1, MEMMAP_READ, &iov, 1),
 			-EFAULT);
-	memslots_read_unlock(&f->ms, &f->reader);
+	memmap_read_unlock(&f->ms.map, &f->reader);
 	memslots_expect_at(test, PAGE, PAGE, two[1].userspace_addr);
 	KUNIT_EXPECT_EQ(test, memslots_validate(&f->ms), 0);
 }
@@ -355,23 +355,23 @@ static void growth_does_not_wait(struct kunit *test)
 static void killed_updater(struct kunit *test)
 {
 	struct memslots_fixture *f = test->priv;
-	const struct memslot_set *set;
+	const struct memmap_set *set;
 	struct updater *u, *v;
 	struct iovec iov;
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, two, 2), 0);
-	set = memslots_read_lock(&f->ms, &f->reader);
+	set = memmap_read_lock(&f->ms.map, &f->reader);
 	u = updater_start(test, two, 1);
 	KUNIT_EXPECT_FALSE(test, updater_done(u, 50));
 	send_sig(SIGKILL, u->task, 1);
 	KUNIT_EXPECT_TRUE(test, updater_done(u, 10000));
 	KUNIT_EXPECT_EQ(test, u->err, -EINTR);
 	/* What the reader holds is not freed behind its back. */
-	KUNIT_EXPECT_EQ(test, memslots_translate(set, &f->cache, PAGE, 1, MEMMAP_READ, &iov, 1), 1);
+	KUNIT_EXPECT_EQ(test, test_translate(set, &f->cache, PAGE, 1, MEMMAP_READ, &iov, 1), 1);
 	/* The next update finds the work undone, and waits in turn. */
 	v = updater_start(test, two + 1, 1);
 	KUNIT_EXPECT_FALSE(test, updater_done(v, 50));
-	memslots_read_unlock(&f->ms, &f->reader);
+	memmap_read_unlock(&f->ms.map, &f->reader);
 	KUNIT_EXPECT_TRUE(test, updater_done(v, 10000));
 	KUNIT_EXPECT_EQ(test, v->err, 0);
 	KUNIT_EXPECT_EQ(test, memslots_validate(&f->ms), 0);
@@ -386,13 +386,13 @@ static void killed_updater_then_destroy(struct kunit *test)
 	struct updater *u;
 
 	KUNIT_ASSERT_EQ(test, memslots_set(test, two, 2), 0);
-	memslots_read_lock(&f->ms, &f->reader);
+	memmap_read_lock(&f->ms.map, &f->reader);
 	u = updater_start(test, two + 1, 1);
 	KUNIT_EXPECT_FALSE(test, updater_done(u, 50));
 	send_sig(SIGKILL, u->task, 1);
 	KUNIT_EXPECT_TRUE(test, updater_done(u, 10000));
 	KUNIT_EXPECT_EQ(test, u->err, -EINTR);
-	memslots_read_unlock(&f->ms, &f->reader);
+	memmap_read_unlock(&f->ms.map, &f->reader);
 }
 
 #if IS_ENABLED(CONFIG_FAILSLAB)
@@ -408,7 +408,7 @@ static void out_of_memory(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(r); i++)
 		r[i] = REGION(i * PAGE, PAGE, TEST_UVA + 2 * i * PAGE);
 	KUNIT_ASSERT_EQ(test, memslots_set(test, r, 4), 0);
-	generation = f->ms.active->generation;
+	generation = f->ms.map.active->generation;
 	for (nth = 1; ; nth++) {
 		/* Region 0 would leave, 44 would come. */
 		current->fail_nth = nth;
@@ -420,7 +420,7 @@ static void out_of_memory(struct kunit *test)
 			break;
 		KUNIT_ASSERT_EQ(test, err, -ENOMEM);
 		KUNIT_ASSERT_EQ(test, memslots_count(&f->ms), 4U);
-		KUNIT_ASSERT_EQ(test, f->ms.active->generation, generation);
+		KUNIT_ASSERT_EQ(test, f->ms.map.active->generation, generation);
 		memslots_expect_at(test, 0, PAGE, TEST_UVA);
 		failed++;
 	}

@@ -159,24 +159,24 @@ static void permissions(struct kunit *test)
 		{ .start = GPA + PAGE, .last = GPA + 2 * PAGE - 1, .addr = TEST_UVA + PAGE,
 		  .perm = MEMMAP_READ | MEMMAP_WRITE },
 	};
-	struct memslot_set set = { .root = RB_ROOT_CACHED, .generation = 1 };
+	struct memmap_set set = { .root = RB_ROOT_CACHED, .generation = 1 };
 	struct memmap_cache cache = {};
 	struct iovec iov[2];
 
 	memmap_itree_insert(&node[0], &set.root);
 	memmap_itree_insert(&node[1], &set.root);
-	KUNIT_EXPECT_EQ(test, memslots_translate(&set, &cache, GPA, PAGE, MEMMAP_READ, iov, 2), 1);
+	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, PAGE, MEMMAP_READ, iov, 2), 1);
 	/* The interval is cached now, its permission with it. */
-	KUNIT_EXPECT_EQ(test, memslots_translate(&set, &cache, GPA, PAGE, MEMMAP_WRITE, iov, 2),
+	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, PAGE, MEMMAP_WRITE, iov, 2),
 			-EPERM);
-	KUNIT_EXPECT_EQ(test, memslots_translate(&set, &cache, GPA, 2 * PAGE, MEMMAP_READ, iov, 2),
+	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, 2 * PAGE, MEMMAP_READ, iov, 2),
 			1);
-	KUNIT_EXPECT_EQ(test, memslots_translate(&set, &cache, GPA + PAGE, PAGE, MEMMAP_WRITE,
-						 iov, 2), 1);
-	KUNIT_EXPECT_EQ(test, memslots_translate(&set, &cache, GPA, 2 * PAGE, MEMMAP_WRITE, iov,
-						 2), -EPERM);
-	KUNIT_EXPECT_EQ(test, memslots_translate(&set, &cache, GPA + 2 * PAGE, 1, MEMMAP_READ,
-						 iov, 2), -EFAULT);
+	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA + PAGE, PAGE, MEMMAP_WRITE,
+					     iov, 2), 1);
+	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, 2 * PAGE, MEMMAP_WRITE, iov,
+					     2), -EPERM);
+	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA + 2 * PAGE, 1, MEMMAP_READ,
+					     iov, 2), -EFAULT);
 }
 
 /* A cache that was never filled hits nothing, not even address 0. */
@@ -185,8 +185,8 @@ static void empty_cache(struct kunit *test)
 	struct memslots_fixture *f = test->priv;
 	struct memmap_cache cache = {};
 
-	KUNIT_EXPECT_GT(test, f->ms.active->generation, 0ULL);
-	KUNIT_EXPECT_FALSE(test, memmap_cache_hit(&cache, f->ms.active->generation, 0, 1, 0));
+	KUNIT_EXPECT_GT(test, f->ms.map.active->generation, 0ULL);
+	KUNIT_EXPECT_FALSE(test, memmap_cache_hit(&cache, f->ms.map.active->generation, 0, 1, 0));
 	memslots_expect_hole(test, 0, 1);
 }
 

@@ -3,10 +3,10 @@
  * Busy polling: before a queue goes to sleep, look for new work for a while, so
  * that the driver need not kick and nobody has to be woken.
  *
- * The loop can sleep (it reads guest memory), holds up neither updates of the
- * memory map nor the scheduler, and ends when the worker has something else to
- * do (FAULTS 76). When two queues of one worker poll, each ends the other's
- * loop at once and they alternate, until the time of each is up.
+ * The loop can sleep (it reads guest memory), and ends when the scheduler, the
+ * worker or an editor of the memory map wants it to (FAULTS 76). When two queues
+ * of one worker poll, each ends the other's loop at once and they alternate,
+ * until the time of each is up.
  */
 
 #include <linux/ktime.h>
@@ -48,9 +48,8 @@ enum vhost_net_idle vhost_net_busy_poll(struct vhost_net_queue *q,
 			end = VHOST_NET_IDLE_SLEEP;
 			break;
 		}
-		if (vhost_vq_has_work(&q->vq))
+		if (vhost_vq_has_work(&q->vq) || devq_contended(&q->vq.ring))
 			return VHOST_NET_IDLE_YIELD;
-		devq_breathe(&q->vq.ring);
 		cpu_relax();
 	}
 	q->busy_end = 0;

@@ -18,8 +18,10 @@ static const struct vhost_dev_ops vhost_net_ops = {
 	.features = BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
 		    BIT_ULL(VIRTIO_F_VERSION_1) |
+		    BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
 		    BIT_ULL(VIRTIO_F_RING_RESET) |
 		    BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
+		    BIT_ULL(VHOST_F_LOG_ALL) |
 		    BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR),
 	.ioctls = vhost_net_ioctls,
 	.nioctls = ARRAY_SIZE(vhost_net_ioctls),
@@ -71,16 +73,34 @@ static long vhost_net_ioctl(struct file *file, unsigned int cmd, unsigned long a
 	return vhost_dev_ioctl(&net->dev, cmd, arg);
 }
 
-/* The device IOTLB will have messages to read; until then there are none. */
+static ssize_t vhost_net_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct vhost_net *net = iocb->ki_filp->private_data;
+
+	return vhost_dev_read_iter(&net->dev, to, (iocb->ki_filp->f_flags & O_NONBLOCK) ||
+				   (iocb->ki_flags & IOCB_NOWAIT));
+}
+
+static ssize_t vhost_net_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct vhost_net *net = iocb->ki_filp->private_data;
+
+	return vhost_dev_write_iter(&net->dev, from);
+}
+
 static __poll_t vhost_net_poll(struct file *file, poll_table *table)
 {
-	return 0;
+	struct vhost_net *net = file->private_data;
+
+	return vhost_dev_poll(&net->dev, file, table);
 }
 
 static const struct file_operations vhost_net_fops = {
 	.owner = THIS_MODULE,
 	.open = vhost_net_open,
 	.release = vhost_net_release,
+	.read_iter = vhost_net_read_iter,
+	.write_iter = vhost_net_write_iter,
 	.poll = vhost_net_poll,
 	.unlocked_ioctl = vhost_net_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -85,22 +85,26 @@ static bool rx_ready(struct vhost_net_queue *q)
 	return !skb_queue_empty_lockless(&rx_sock(rx)->sk->sk_receive_queue);
 }
 
+/* Let the driver know of what is filled: the chains before rx->head. */
+static void rx_flush(struct vhost_net_rx *rx)
+{
+	struct devq *dq = &rx->q.vq.ring;
+
+	if (rx->nused && !devq_log(dq, &rx->chain[rx->head - rx->nused], rx->used, rx->nused) &&
+	    !devq_push(dq, rx->used, rx->nused))
+		vhost_vq_signal(&rx->q.vq);
+	rx->nused = 0;
+}
+
 /* Give the buffers that are still free back to the ring. */
 static void rx_rewind(struct vhost_net_rx *rx)
 {
+	rx_flush(rx);
 	if (rx->head < rx->tail)
 		devq_unpop(&rx->q.vq.ring, &rx->chain[rx->head], rx->tail - rx->head);
 	rx->head = 0;
 	rx->tail = 0;
 	rx->nsegs = 0;
-}
-
-/* Let the driver know of what is filled. */
-static void rx_flush(struct vhost_net_rx *rx)
-{
-	if (rx->nused && !devq_push(&rx->q.vq.ring, rx->used, rx->nused))
-		vhost_vq_signal(&rx->q.vq);
-	rx->nused = 0;
 }
 
 /* Is there room to pop more buffers behind those that are filled? */
@@ -250,41 +254,51 @@ static ssize_t rx_receive(struct vhost_net_rx *rx, const struct iovec *seg, unsi
 	return got + skip;
 }
 
+/* Say that @len bytes were spread over the first @n free buffers, at @used. */
+static void rx_fill_used(const struct vhost_net_rx *rx, struct devq_used *used, unsigned int n,
+			 size_t len)
+{
+	const struct devq_chain *chain = &rx->chain[rx->head];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		used[i] = (struct devq_used) {
+			.id = chain[i].id,
+			.ndesc = chain[i].ndesc,
+			.len = min_t(u32, len, chain[i].in_len),
+		};
+		len -= used[i].len;
+	}
+}
+
 /*
  * Receive one packet into the first @n free buffers. If that fails the packet is
- * lost and the buffers stay free.
+ * lost and the buffers stay free, though they may have been written to.
  */
 static void rx_packet(struct vhost_net_rx *rx, unsigned int n, size_t need)
 {
 	struct devq_chain *chain = &rx->chain[rx->head];
 	unsigned int i, nsegs = 0;
+	struct devq_used *used;
 	size_t have = 0;
 	ssize_t len;
 
+	if (rx->nused + n > ARRAY_SIZE(rx->used))
+		rx_flush(rx);
+	used = &rx->used[rx->nused];
 	for (i = 0; i < n; i++)
 		nsegs += chain[i].nr_in;
 	len = rx_receive(rx, chain->seg, nsegs, need);
-	if (len < 0)
-		return;
-	for (i = 0; have < len; i++)
+	for (i = 0; len >= 0 && have < len; i++)
 		have += chain[i].in_len;
-	n = i;
-	if (rx_put_header(rx, chain->seg, n))
+	if (len < 0 || rx_put_header(rx, chain->seg, i)) {
+		rx_fill_used(rx, used, n, need);
+		devq_log(&rx->q.vq.ring, chain, used, n);
 		return;
-
-	if (rx->nused + n > ARRAY_SIZE(rx->used))
-		rx_flush(rx);
-	for (i = 0; i < n; i++) {
-		u32 part = min_t(u32, len, chain[i].in_len);
-
-		rx->used[rx->nused++] = (struct devq_used) {
-			.id = chain[i].id,
-			.ndesc = chain[i].ndesc,
-			.len = part,
-		};
-		len -= part;
 	}
-	rx->head += n;
+	rx_fill_used(rx, used, i, len);
+	rx->nused += i;
+	rx->head += i;
 	if (rx->nused >= DEVQ_BATCH)
 		rx_flush(rx);
 }
@@ -310,7 +324,6 @@ static void rx_discard(struct vhost_net_rx *rx)
 static bool rx_idle(struct vhost_net_rx *rx)
 {
 	rx_rewind(rx);
-	rx_flush(rx);
 	switch (vhost_net_busy_poll(&rx->q, rx_ready)) {
 	case VHOST_NET_IDLE_READY:
 		return true;
@@ -357,7 +370,6 @@ static void rx_turn(struct vhost_net_rx *rx)
 		}
 	}
 	rx_rewind(rx);
-	rx_flush(rx);
 }
 
 /**

@@ -32,7 +32,7 @@ static inline int area_write16(struct devq *dq, u64 addr, u16 val)
 		goto bad;
 	mem_put(raw, u16, addr, fault);
 	mem_write_end();
-	return 0;
+	return unlikely(dq->log.ring) ? devq_log_ring(dq, addr, sizeof(raw)) : 0;
 
 fault:
 	mem_write_end();

@@ -16,6 +16,9 @@
  */
 #define CHAIN_NO_ROOM	(-1)
 
+/* The same for a chain that the device IOTLB cannot translate yet. */
+#define CHAIN_MISS	(-2)
+
 /**
  * struct chain_builder - a chain being put together
  * @chain: the result
@@ -42,6 +45,19 @@ static inline void chain_begin(struct chain_builder *b, struct devq_chain *chain
 	*chain = (struct devq_chain) { .id = id, .seg = seg };
 }
 
+/* What a failed lookup means for the chain. */
+static inline int chain_error(int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		return CHAIN_MISS;
+	case -EPERM:
+		return DEVQ_E_ACCESS;
+	default:
+		return DEVQ_E_UNMAPPED;
+	}
+}
+
 /* Append one decoded descriptor that names a buffer (virtio 1.3, 2.7.4.2). */
 static inline int chain_add(struct devq *dq, struct chain_builder *b, const struct devq_desc *desc)
 {
@@ -56,7 +72,7 @@ static inline int chain_add(struct devq *dq, struct chain_builder *b, const stru
 			    chain->seg + n, b->room - n);
 	if (unlikely(ret < 0)) {
 		if (ret != -ENOBUFS)
-			return DEVQ_E_UNMAPPED;
+			return chain_error(ret);
 		return b->room < DEVQ_CHAIN_SEGS ? CHAIN_NO_ROOM : DEVQ_E_SEGMENTS;
 	}
 	if (in) {

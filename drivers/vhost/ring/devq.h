@@ -46,6 +46,8 @@
  * @DEVQ_E_SEGMENTS: a chain in more than DEVQ_CHAIN_SEGS pieces
  * @DEVQ_E_UNMAPPED: a buffer or indirect table outside of the memory map
  * @DEVQ_E_FAULT: the ring itself cannot be accessed
+ * @DEVQ_E_ACCESS: the device IOTLB forbids the access
+ * @DEVQ_E_LOG: the dirty log cannot be written
  * @DEVQ_E_FORMAT: a chain the device has no use for, reported by the device
  */
 enum devq_error {
@@ -61,6 +63,8 @@ enum devq_error {
 	DEVQ_E_SEGMENTS,
 	DEVQ_E_UNMAPPED,
 	DEVQ_E_FAULT,
+	DEVQ_E_ACCESS,
+	DEVQ_E_LOG,
 	DEVQ_E_FORMAT,
 };
 
@@ -116,8 +120,8 @@ struct devq_pos {
  * @driver: driver area: available ring, or driver event suppression
  * @device: device area: used ring, or device event suppression
  *
- * Their address space is that of the memory flavour: user addresses for
- * DEVQ_MEM_USER, kernel addresses for DEVQ_MEM_KERNEL.
+ * As configured they are user addresses for DEVQ_MEM_USER, I/O virtual ones when
+ * there is a device IOTLB, and kernel addresses for DEVQ_MEM_KERNEL.
  */
 struct devq_addr {
 	u64 desc;
@@ -125,8 +129,66 @@ struct devq_addr {
 	u64 device;
 };
 
+/**
+ * struct devq_extent - one of the areas, and how it is accessed
+ * @addr: first address
+ * @len: bytes
+ * @perm: MEMMAP_READ | MEMMAP_WRITE
+ */
+struct devq_extent {
+	u64 addr;
+	u64 len;
+	u32 perm;
+};
+
+enum devq_area {
+	DEVQ_AREA_DESC,
+	DEVQ_AREA_DRIVER,
+	DEVQ_AREA_DEVICE,
+	DEVQ_AREAS,
+};
+
+/**
+ * struct devq_miss - what the device IOTLB could not translate
+ * @addr: I/O virtual address
+ * @perm: access wanted; 0 when nothing was missed
+ * @denied: it is mapped, but the access not permitted
+ */
+struct devq_miss {
+	u64 addr;
+	u32 perm;
+	bool denied;
+};
+
+/**
+ * struct devq_log - where writes to guest memory are noted
+ * @base: user address of the bitmap, one bit for each 4 KiB of guest memory
+ * @buffers: note what is written to buffers
+ * @ring: note what is written to the device area
+ * @ring_addr: guest physical address of the device area; not used with a device
+ *	IOTLB, where the memory table tells
+ * @marked: a bit has been set since somebody last looked
+ * @version: of the memslot set that @first to @guest are from, 0 for none
+ * @first: first user address of a slot whose memory is in no other one
+ * @last: last user address, inclusive
+ * @guest: guest physical address of @first
+ */
+struct devq_log {
+	u64 base;
+	bool buffers;
+	bool ring;
+	u64 ring_addr;
+	bool marked;
+	u64 version;
+	u64 first;
+	u64 last;
+	u64 guest;
+};
+
+/* Kinds of memory a ring can be in. */
 enum devq_mem_type {
-	DEVQ_MEM_USER,		/* rings at user addresses, buffers through memslots */
+	DEVQ_MEM_USER,		/* rings at user addresses, buffers through a map */
+	DEVQ_MEM_IOTLB,		/* both through the device IOTLB; chosen by the engine */
 	DEVQ_MEM_KERNEL,	/* rings and buffers at kernel addresses: tests */
 };
 
@@ -134,7 +196,8 @@ struct devq;
 
 /**
  * struct devq_ops - the engine for one layout over one kind of memory
- * @areas_ok: can devq.addr be the areas of a ring of devq.num?
+ * @extents: the DEVQ_AREAS areas of a ring of @num at @addr
+ * @area_ok: can there be an area, which does not wrap?
  * @start: read what the ring holds when a device starts on it
  * @pop: see devq_pop()
  * @unpop: see devq_unpop()
@@ -144,10 +207,13 @@ struct devq;
  * @disable_kick: see devq_disable_kick()
  * @pending: see devq_pending()
  *
- * All but @areas_ok and @unpop return -EIO after recording the reason when the ring is broken.
+ * Those that return an int return -EIO after recording the reason when the ring
+ * is broken.
  */
 struct devq_ops {
-	bool (*areas_ok)(const struct devq *dq);
+	void (*extents)(u16 num, u64 features, const struct devq_addr *addr,
+			struct devq_extent *extent);
+	bool (*area_ok)(u64 addr, u64 len);
 	int (*start)(struct devq *dq);
 	int (*pop)(struct devq *dq, struct devq_chain *chain, unsigned int max,
 		   struct iovec *iov, unsigned int iov_max);
@@ -175,10 +241,14 @@ struct devq_desc {
 	};
 };
 
+/* Lookups that a scattered ring remembers. */
+#define DEVQ_PAGES	4
+
 /**
  * struct devq - device side of one virtqueue
  * @ops: layout x memory; NULL while stopped
- * @addr: the three areas
+ * @addr: the three areas as configured
+ * @area: where @ops finds them: @addr, or its translation if each lies in one piece
  * @features: what the driver negotiated
  * @num: queue size
  * @event_idx: VIRTIO_RING_F_EVENT_IDX negotiated
@@ -189,11 +259,20 @@ struct devq_desc {
  * @avail_seen: available index last read from the ring, split
  * @pos: position
  * @error: reason why the queue is broken
+ * @fresh: devq_ops.start is still to be called: nothing was accessed so far
  * @slots: guest memory, for DEVQ_MEM_USER
- * @reader: our announcement to the updaters of @slots
- * @set: the memslot set of this turn
- * @buffers: last memslot a buffer was found in
- * @tables: last memslot an indirect table was found in
+ * @reader: our announcement to the editors of @slots
+ * @slot_set: the memslot set of this turn
+ * @iotlb: device IOTLB; NULL without one
+ * @iotlb_reader: our announcement to its editors
+ * @set: where this turn looks buffers up: @slot_set, or the set of @iotlb; NULL
+ *	outside of a turn
+ * @resolved: generation of @iotlb that @area and @ops hold for, 0 for none
+ * @miss: why a call returned -EAGAIN, or the ring is broken by DEVQ_E_ACCESS
+ * @buffers: last entry a buffer was found in
+ * @tables: last entry an indirect table was found in
+ * @pages: scattered rings: last entries parts of the areas were found in
+ * @log: dirty log
  * @kmem_first: lowest address of a buffer, for DEVQ_MEM_KERNEL
  * @kmem_last: highest, inclusive
  * @first: scratch: the first descriptor of each chain of a batch
@@ -205,22 +284,31 @@ struct devq_desc {
 struct devq {
 	const struct devq_ops *ops;
 	struct devq_addr addr;
+	struct devq_addr area;
 	u64 features;
 	u16 num;
 	bool event_idx;
 	bool little_endian;
 	bool kicks_off;
 	bool signalled_valid;
+	bool fresh;
 	u16 signalled;
 	u16 avail_seen;
 	struct devq_pos pos;
 	enum devq_error error;
 
-	struct memslots *slots;
-	struct memslots_reader reader;
-	const struct memslot_set *set;
+	struct memmap *slots;
+	struct memmap_reader reader;
+	const struct memmap_set *slot_set;
+	struct memmap *iotlb;
+	struct memmap_reader iotlb_reader;
+	const struct memmap_set *set;
+	u64 resolved;
+	struct devq_miss miss;
 	struct memmap_cache buffers;
 	struct memmap_cache tables;
+	struct memmap_cache pages[DEVQ_PAGES];
+	struct devq_log log;
 
 	u64 kmem_first;
 	u64 kmem_last;
@@ -238,6 +326,8 @@ struct devq {
  * @features: negotiated feature bits
  * @little_endian: byte order of a legacy ring; VIRTIO_F_VERSION_1 implies it
  * @slots: guest memory, for DEVQ_MEM_USER; it knows devq.reader
+ * @iotlb: NULL, or the device IOTLB that the areas and all buffers are translated
+ *	by; it knows devq.iotlb_reader
  * @kmem_first: lowest address of a buffer, for DEVQ_MEM_KERNEL
  * @kmem_last: highest, inclusive
  */
@@ -247,7 +337,8 @@ struct devq_config {
 	u16 num;
 	u64 features;
 	bool little_endian;
-	struct memslots *slots;
+	struct memmap *slots;
+	struct memmap *iotlb;
 	u64 kmem_first;
 	u64 kmem_last;
 };
@@ -256,6 +347,11 @@ void devq_init(struct devq *dq);
 int devq_start(struct devq *dq, const struct devq_config *cfg);
 void devq_stop(struct devq *dq);
 int devq_move(struct devq *dq, const struct devq_addr *addr);
+u64 devq_device_area_len(u16 num, u64 features);
+bool devq_has_area_in(const struct devq *dq, u64 first, u64 last);
+int devq_enter_iotlb(struct devq *dq);
+int devq_log_chains(struct devq *dq, const struct devq_chain *chain,
+		    const struct devq_used *used, unsigned int n);
 int devq_fail(struct devq *dq, enum devq_error error);
 const char *devq_error_name(enum devq_error error);
 
@@ -283,13 +379,20 @@ static inline void devq_clear_error(struct devq *dq)
  * devq_enter - start a turn on a running queue
  * @dq: the queue
  *
- * Context: may sleep. What devq_pop() returns may be used until devq_exit().
- * The memory map may change meanwhile for others, but its updater waits for us.
+ * What devq_pop() returns may be used until devq_exit(). The memory map may
+ * change meanwhile for others, but its editor waits for us.
+ *
+ * Context: may sleep; the owner's address space for DEVQ_MEM_USER.
+ * Return: 0; -EAGAIN if the device IOTLB lacks devq.miss, -EIO if the ring is
+ * broken. Then there is no turn.
  */
-static inline void devq_enter(struct devq *dq)
+static inline int devq_enter(struct devq *dq)
 {
-	if (dq->slots)
-		dq->set = memslots_read_lock(dq->slots, &dq->reader);
+	if (!dq->slots)
+		return 0;
+	dq->slot_set = memmap_read_lock(dq->slots, &dq->reader);
+	dq->set = dq->slot_set;
+	return unlikely(dq->iotlb) ? devq_enter_iotlb(dq) : 0;
 }
 
 /**
@@ -298,24 +401,49 @@ static inline void devq_enter(struct devq *dq)
  */
 static inline void devq_exit(struct devq *dq)
 {
-	if (dq->slots) {
-		dq->set = NULL;
-		memslots_read_unlock(dq->slots, &dq->reader);
-	}
+	if (!dq->slots)
+		return;
+	if (unlikely(dq->iotlb))
+		memmap_read_unlock(dq->iotlb, &dq->iotlb_reader);
+	dq->set = NULL;
+	memmap_read_unlock(dq->slots, &dq->reader);
 }
 
 /**
- * devq_breathe - let updates of the memory map through
+ * devq_contended - does somebody wait for the turn to end?
  * @dq: the queue
  *
- * For loops that stay in a turn without holding chains.
+ * For loops that stay in a turn without doing anything.
  *
  * Context: between devq_enter() and devq_exit().
+ * Return: true if so.
  */
-static inline void devq_breathe(struct devq *dq)
+static inline bool devq_contended(const struct devq *dq)
 {
-	devq_exit(dq);
-	devq_enter(dq);
+	/* Who looks again and again needs no barrier. */
+	return (dq->slots && waitqueue_active(&dq->slots->wait)) ||
+	       /* The same. */
+	       (dq->iotlb && waitqueue_active(&dq->iotlb->wait));
+}
+
+/**
+ * devq_log - note what a device wrote to buffers
+ * @dq: the queue
+ * @chain: the buffers
+ * @used: their devq_used.len says how much of each was written, from the start
+ *	of the device-writable part
+ * @n: how many
+ *
+ * To be called after writing and before devq_push(), and for buffers that were
+ * written to but are not pushed.
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: 0, or -EIO if the ring is broken.
+ */
+static inline int devq_log(struct devq *dq, const struct devq_chain *chain,
+			   const struct devq_used *used, unsigned int n)
+{
+	return likely(!dq->log.buffers) ? 0 : devq_log_chains(dq, chain, used, n);
 }
 
 /**
@@ -329,8 +457,9 @@ static inline void devq_breathe(struct devq *dq)
  * A chain that does not fit into what is left of @iov stays in the ring.
  *
  * Context: between devq_enter() and devq_exit(); may sleep.
- * Return: how many, 0 if the ring is empty, -EIO if it is broken. Good chains
- * ahead of a bad one are returned first.
+ * Return: how many, 0 if the ring is empty, -EIO if it is broken, -EAGAIN if the
+ * device IOTLB lacks devq.miss. Good chains ahead of one that fails are returned
+ * first.
  */
 static inline int devq_pop(struct devq *dq, struct devq_chain *chain, unsigned int max,
 			   struct iovec *iov, unsigned int iov_max)

@@ -119,7 +119,7 @@ static void user_open(struct kunit *test, struct ring *r)
 	user_map(test, r);
 	memslots_init(&r->slots);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, slots_close, &r->slots), 0);
-	memslots_add_reader(&r->slots, &r->dq.reader);
+	memmap_add_reader(&r->slots.map, &r->dq.reader);
 	region = memslots_begin(&r->slots, n + 1);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, region);
 	for (i = 0; i < n; i++)
@@ -137,7 +137,7 @@ static void user_open(struct kunit *test, struct ring *r)
 	r->buf_base = USER_GPA;
 	r->huge = USER_HUGE_GPA;
 	r->hole = USER_GPA + r->size;
-	r->cfg.slots = &r->slots;
+	r->cfg.slots = &r->slots.map;
 }
 
 const struct ring_memory ring_memory_user = {

@@ -12,6 +12,7 @@
 
 static const struct devq_ops *const devq_split_ops[] = {
 	[DEVQ_MEM_USER] = &devq_split_user_ops,
+	[DEVQ_MEM_IOTLB] = &devq_split_iotlb_ops,
 	[DEVQ_MEM_KERNEL] = &devq_split_kernel_ops,
 };
 
@@ -28,6 +29,8 @@ static const char *const devq_error_names[] = {
 	[DEVQ_E_SEGMENTS] = "chain in too many pieces",
 	[DEVQ_E_UNMAPPED] = "buffer outside of the memory table",
 	[DEVQ_E_FAULT] = "ring not accessible",
+	[DEVQ_E_ACCESS] = "access that the device IOTLB forbids",
+	[DEVQ_E_LOG] = "dirty log not accessible",
 	[DEVQ_E_FORMAT] = "buffer of no use to the device",
 };
 
@@ -70,19 +73,90 @@ int devq_fail(struct devq *dq, enum devq_error error)
 }
 EXPORT_SYMBOL_NS_GPL(devq_fail, "RINGSIDE");
 
-static const struct devq_ops *devq_find_ops(const struct devq_config *cfg)
+/**
+ * devq_find_ops - the engine for a layout over a kind of memory
+ * @features: negotiated feature bits, which tell the layout
+ * @mem: kind of memory
+ *
+ * Return: the engine, NULL if there is none.
+ */
+const struct devq_ops *devq_find_ops(u64 features, enum devq_mem_type mem)
 {
-	if (cfg->features & BIT_ULL(VIRTIO_F_RING_PACKED))
+	if (features & BIT_ULL(VIRTIO_F_RING_PACKED))
 		return NULL;
-	return cfg->mem < ARRAY_SIZE(devq_split_ops) ? devq_split_ops[cfg->mem] : NULL;
+	return mem < ARRAY_SIZE(devq_split_ops) ? devq_split_ops[mem] : NULL;
 }
+
+/* Can the areas be where @addr says? Behind a device IOTLB that shows later. */
+static bool devq_areas_ok(const struct devq *dq, const struct devq_ops *ops,
+			  const struct devq_addr *addr)
+{
+	struct devq_extent extent[DEVQ_AREAS];
+	unsigned int i;
+
+	ops->extents(dq->num, dq->features, addr, extent);
+	for (i = 0; i < DEVQ_AREAS; i++) {
+		const struct devq_extent *e = &extent[i];
+
+		if (e->addr + e->len - 1 < e->addr ||
+		    !(dq->iotlb || ops->area_ok(e->addr, e->len)))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * devq_device_area_len - size of the device area
+ * @num: queue size
+ * @features: negotiated feature bits
+ *
+ * Return: bytes.
+ */
+u64 devq_device_area_len(u16 num, u64 features)
+{
+	const struct devq_ops *ops = devq_find_ops(features, DEVQ_MEM_USER);
+	struct devq_extent extent[DEVQ_AREAS];
+	struct devq_addr addr = {};
+
+	if (!ops)
+		return 0;
+	ops->extents(num, features, &addr, extent);
+	return extent[DEVQ_AREA_DEVICE].len;
+}
+EXPORT_SYMBOL_NS_GPL(devq_device_area_len, "RINGSIDE");
+
+/**
+ * devq_has_area_in - does part of the ring lie in a range of addresses?
+ * @dq: the queue
+ * @first: first address, of the kind the queue was configured with
+ * @last: last address, inclusive
+ *
+ * Context: nobody starts, stops or moves the queue meanwhile.
+ * Return: true if so; false for a stopped queue.
+ */
+bool devq_has_area_in(const struct devq *dq, u64 first, u64 last)
+{
+	const struct devq_ops *ops = READ_ONCE(dq->ops);
+	struct devq_extent extent[DEVQ_AREAS];
+	unsigned int i;
+
+	if (!ops)
+		return false;
+	ops->extents(dq->num, dq->features, &dq->addr, extent);
+	for (i = 0; i < DEVQ_AREAS; i++)
+		if (extent[i].addr <= last && extent[i].addr + extent[i].len - 1 >= first)
+			return true;
+	return false;
+}
+EXPORT_SYMBOL_NS_GPL(devq_has_area_in, "RINGSIDE");
 
 /**
  * devq_start - start the engine
  * @dq: the queue, stopped or running; its position is where it starts
  * @cfg: what to start with
  *
- * The used index is read from the ring (virtio 1.3, 2.7.8).
+ * The used index is read from the ring (virtio 1.3, 2.7.8); behind a device
+ * IOTLB that happens in the first turn.
  *
  * Context: may sleep; the owner's address space for DEVQ_MEM_USER.
  * Return: 0; -EINVAL for a queue size the layout does not allow, -EOPNOTSUPP
@@ -92,31 +166,38 @@ static const struct devq_ops *devq_find_ops(const struct devq_config *cfg)
  */
 int devq_start(struct devq *dq, const struct devq_config *cfg)
 {
-	const struct devq_ops *ops = devq_find_ops(cfg);
-	int err;
+	const struct devq_ops *ops = devq_find_ops(cfg->features, cfg->mem);
+	int err = 0;
 
 	if (!ops)
 		return -EOPNOTSUPP;
 	if (!is_power_of_2(cfg->num) || cfg->num > 32768)
 		return -EINVAL;
 	dq->addr = cfg->addr;
+	dq->area = cfg->addr;
 	dq->num = cfg->num;
 	dq->features = cfg->features;
 	dq->event_idx = cfg->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	dq->little_endian = cfg->little_endian ||
 			    (cfg->features & BIT_ULL(VIRTIO_F_VERSION_1));
 	dq->slots = cfg->slots;
+	dq->iotlb = cfg->iotlb;
 	dq->kmem_first = cfg->kmem_first;
 	dq->kmem_last = cfg->kmem_last;
 	dq->buffers.generation = 0;
 	dq->tables.generation = 0;
+	memset(dq->pages, 0, sizeof(dq->pages));
+	dq->resolved = 0;
 	dq->error = DEVQ_OK;
+	dq->fresh = dq->iotlb;
 
-	if (!ops->areas_ok(dq))
+	if (!devq_areas_ok(dq, ops, &dq->addr))
 		return -EFAULT;
-	devq_enter(dq);
-	err = ops->start(dq);
-	devq_exit(dq);
+	if (!dq->fresh) {
+		devq_enter(dq);
+		err = ops->start(dq);
+		devq_exit(dq);
+	}
 	if (err) {
 		dq->error = DEVQ_OK;
 		return -EFAULT;
@@ -145,13 +226,12 @@ EXPORT_SYMBOL_NS_GPL(devq_stop, "RINGSIDE");
  */
 int devq_move(struct devq *dq, const struct devq_addr *addr)
 {
-	struct devq_addr old = dq->addr;
-
+	if (!devq_areas_ok(dq, dq->ops, addr))
+		return -EFAULT;
 	dq->addr = *addr;
-	if (dq->ops->areas_ok(dq))
-		return 0;
-	dq->addr = old;
-	return -EFAULT;
+	dq->area = *addr;
+	dq->resolved = 0;
+	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(devq_move, "RINGSIDE");
 

@@ -3,13 +3,13 @@
 #define RINGSIDE_RING_MEM_USER_H
 /*
  * Memory flavour "user": the ring's areas lie at user addresses of the owner,
- * buffers and indirect tables at guest physical addresses in memslots.
+ * each in one piece, buffers and indirect tables in an address map.
  * ring_common.h says what each of these has to do.
  */
 
 #include <linux/uaccess.h>
 
-#include "devq.h"
+#include "mem_map.h"
 
 #define mem_read_begin(addr, len)	user_read_access_begin(u64_to_user_ptr(addr), len)
 #define mem_read_end()			user_read_access_end()
@@ -24,17 +24,6 @@
 static inline bool mem_area_ok(u64 addr, u64 len)
 {
 	return access_ok(u64_to_user_ptr(addr), len);
-}
-
-static inline int mem_translate(struct devq *dq, u64 gpa, u32 len, u32 perm, struct iovec *iov,
-				unsigned int max)
-{
-	return memslots_translate(dq->set, &dq->buffers, gpa, len, perm, iov, max);
-}
-
-static inline int mem_read_table(struct devq *dq, void *dst, u64 gpa, u32 len)
-{
-	return memslots_read(dq->set, &dq->tables, dst, gpa, len);
 }
 
 #endif

@@ -22,21 +22,25 @@
  *	mem_write_begin(addr, len), mem_write_end(), mem_put(val, type, addr, label)
  *		the same for writing
  *	mem_area_ok(addr, len)
- *		can this be an area of a ring?
+ *		can this be an area of a ring? It does not wrap
  *	mem_translate(dq, addr, len, perm, iov, max)
  *		pieces of a buffer: how many; -EFAULT or -EPERM if it is not
- *		mapped so, -ENOBUFS if @max is too small
+ *		mapped so, -EAGAIN if the device IOTLB does not know it yet,
+ *		-ENOBUFS if @max is too small
  *	mem_read_table(dq, dst, addr, len)
- *		copy part of an indirect table: 0, -EFAULT or -EPERM
+ *		copy part of an indirect table: 0, -EFAULT, -EPERM, -EAGAIN, or
+ *		-EIO if it cannot be read
  *
- * A layout provides <layout>_areas_ok, _start, _pop, _unpop, _push,
+ * The macros among them may use dq, the queue.
+ *
+ * A layout provides <layout>_extents, _start, _pop, _unpop, _push,
  * _want_signal, _enable_kick, _disable_kick and _pending with the prototypes of
  * struct devq_ops.
  */
 
 #include <linux/virtio_byteorder.h>
 
-#include "devq.h"
+#include "ring_internal.h"
 
 static __always_inline u16 devq16(const struct devq *dq, u16 val)
 {

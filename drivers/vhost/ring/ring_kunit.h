@@ -11,6 +11,7 @@
 #include <kunit/test.h>
 
 #include "devq.h"
+#include "memmap/memslot.h"
 #include "mock_driver.h"
 
 /* Room for two of the longest chains. */

@@ -29,17 +29,17 @@
 
 static inline u64 split_avail_flags(const struct devq *dq)
 {
-	return dq->addr.driver;
+	return dq->area.driver;
 }
 
 static inline u64 split_avail_idx(const struct devq *dq)
 {
-	return dq->addr.driver + offsetof(struct vring_avail, idx);
+	return dq->area.driver + offsetof(struct vring_avail, idx);
 }
 
 static inline u64 split_avail_ring(const struct devq *dq)
 {
-	return dq->addr.driver + offsetof(struct vring_avail, ring);
+	return dq->area.driver + offsetof(struct vring_avail, ring);
 }
 
 static inline u64 split_used_event(const struct devq *dq)
@@ -49,17 +49,17 @@ static inline u64 split_used_event(const struct devq *dq)
 
 static inline u64 split_used_flags(const struct devq *dq)
 {
-	return dq->addr.device;
+	return dq->area.device;
 }
 
 static inline u64 split_used_idx(const struct devq *dq)
 {
-	return dq->addr.device + offsetof(struct vring_used, idx);
+	return dq->area.device + offsetof(struct vring_used, idx);
 }
 
 static inline u64 split_used_ring(const struct devq *dq)
 {
-	return dq->addr.device + offsetof(struct vring_used, ring);
+	return dq->area.device + offsetof(struct vring_used, ring);
 }
 
 static inline u64 split_avail_event(const struct devq *dq)
@@ -67,14 +67,28 @@ static inline u64 split_avail_event(const struct devq *dq)
 	return split_used_ring(dq) + dq->num * sizeof(struct vring_used_elem);
 }
 
-static bool split_areas_ok(const struct devq *dq)
+static void split_extents(u16 num, u64 features, const struct devq_addr *addr,
+			  struct devq_extent *extent)
 {
-	u64 driver_len = split_used_event(dq) + sizeof(u16) - dq->addr.driver;
-	u64 device_len = split_avail_event(dq) + sizeof(u16) - dq->addr.device;
+	/* The event words behind the rings are there when they are used. */
+	u64 event = features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX) ? sizeof(u16) : 0;
 
-	return mem_area_ok(dq->addr.desc, dq->num * sizeof(struct vring_desc)) &&
-	       mem_area_ok(dq->addr.driver, driver_len) &&
-	       mem_area_ok(dq->addr.device, device_len);
+	extent[DEVQ_AREA_DESC] = (struct devq_extent) {
+		.addr = addr->desc,
+		.len = (u64)num * sizeof(struct vring_desc),
+		.perm = MEMMAP_READ,
+	};
+	extent[DEVQ_AREA_DRIVER] = (struct devq_extent) {
+		.addr = addr->driver,
+		.len = offsetof(struct vring_avail, ring) + num * sizeof(u16) + event,
+		.perm = MEMMAP_READ,
+	};
+	extent[DEVQ_AREA_DEVICE] = (struct devq_extent) {
+		.addr = addr->device,
+		.len = offsetof(struct vring_used, ring) +
+		       num * sizeof(struct vring_used_elem) + event,
+		.perm = MEMMAP_WRITE,
+	};
 }
 
 /* The driver does not move used->idx: it says where a device left off. */
@@ -152,7 +166,7 @@ static inline void split_decode(const struct devq *dq, struct devq_desc *desc)
 /* Copy the first descriptors of @n chains. Bad heads are found afterwards. */
 static int split_fetch_first(struct devq *dq, unsigned int n)
 {
-	u64 table = dq->addr.desc;
+	u64 table = dq->area.desc;
 	u16 mask = dq->num - 1;
 	const u16 *head = dq->heads;
 	struct devq_desc *desc = dq->first;
@@ -182,7 +196,7 @@ bad:
  */
 static int split_fetch_run(struct devq *dq, u16 idx)
 {
-	u64 table = dq->addr.desc;
+	u64 table = dq->area.desc;
 	u16 mask = dq->num - 1;
 	struct devq_desc *run = dq->run;
 	unsigned int n = 0, i;
@@ -223,10 +237,11 @@ static int split_add_table(struct devq *dq, struct chain_builder *b, const struc
 
 			base = idx;
 			have = min_t(u32, len - idx, DEVQ_BATCH);
-			if (mem_read_table(dq, dq->run,
-					   ind->addr + idx * sizeof(struct vring_desc),
-					   have * sizeof(struct vring_desc)))
-				return DEVQ_E_UNMAPPED;
+			err = mem_read_table(dq, dq->run,
+					     ind->addr + idx * sizeof(struct vring_desc),
+					     have * sizeof(struct vring_desc));
+			if (err)
+				return chain_error(err);
 			for (i = 0; i < have; i++)
 				split_decode(dq, &dq->run[i]);
 			cond_resched();
@@ -300,14 +315,27 @@ static int split_pop(struct devq *dq, struct devq_chain *chain, unsigned int max
 		used += chain[i].nr_out + chain[i].nr_in;
 	}
 	dq->pos.avail += i;
-	if (!i)
-		return devq_fail(dq, err == CHAIN_NO_ROOM ? DEVQ_E_SEGMENTS : err);
-	return i;
+	if (i)
+		return i;
+	if (err == CHAIN_MISS)
+		return -EAGAIN;
+	return devq_fail(dq, err == CHAIN_NO_ROOM ? DEVQ_E_SEGMENTS : err);
 }
 
 static void split_unpop(struct devq *dq, const struct devq_chain *chain, unsigned int n)
 {
 	dq->pos.avail -= n;
+}
+
+/* Note @n used entries from index @first on; the ring may end among them. */
+static int split_log_used(struct devq *dq, u16 first, unsigned int n)
+{
+	unsigned int at = first & (dq->num - 1), part = min(n, dq->num - at);
+	const u64 size = sizeof(struct vring_used_elem);
+
+	if (devq_log_ring(dq, split_used_ring(dq) + at * size, part * size))
+		return -EIO;
+	return part < n ? devq_log_ring(dq, split_used_ring(dq), (n - part) * size) : 0;
 }
 
 static int split_push(struct devq *dq, const struct devq_used *used, unsigned int n)
@@ -325,6 +353,8 @@ static int split_push(struct devq *dq, const struct devq_used *used, unsigned in
 		mem_put(devq32(dq, used[i].len), u32, elem + sizeof(u32), fault);
 	}
 	mem_write_end();
+	if (unlikely(dq->log.ring) && split_log_used(dq, old, n))
+		return -EIO;
 
 	/* The entries are written before idx says that they are. */
 	smp_wmb();

@@ -7,7 +7,8 @@
 
 #define DEVQ_DEFINE_OPS(layout, mem)				\
 const struct devq_ops devq_##layout##_##mem##_ops = {		\
-	.areas_ok = layout##_areas_ok,				\
+	.extents = layout##_extents,				\
+	.area_ok = mem_area_ok,				\
 	.start = layout##_start,				\
 	.pop = layout##_pop,					\
 	.unpop = layout##_unpop,				\

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Device IOTLB messages: what is read from and written to a device's file. */
+
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+
+#include "internal.h"
+
+/* A message in either form, zero where nothing is said. */
+union vhost_any_msg {
+	struct vhost_msg v1;
+	struct vhost_msg_v2 v2;
+};
+
+#define VHOST_MSG_SIZE	sizeof(union vhost_any_msg)
+
+static_assert(sizeof(struct vhost_msg) == sizeof(struct vhost_msg_v2));
+static_assert(offsetof(struct vhost_msg, iotlb) == offsetof(struct vhost_msg_v2, iotlb));
+
+static bool msg_v2(const struct vhost_dev *dev)
+{
+	return READ_ONCE(dev->backend_features) & BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
+}
+
+/* Write down the oldest question nobody has read yet. Returns its queue or NULL. */
+static struct vhost_virtqueue *msg_peek(struct vhost_dev *dev, union vhost_any_msg *msg)
+{
+	struct vhost_iotlb *iotlb = &dev->iotlb;
+	struct vhost_iotlb_request *req;
+
+	memset(msg, 0, sizeof(*msg));
+	msg->v1.type = msg_v2(dev) ? VHOST_IOTLB_MSG_V2 : VHOST_IOTLB_MSG;
+	spin_lock(&iotlb->lock);
+	req = list_first_entry_or_null(&iotlb->unread, struct vhost_iotlb_request, link);
+	if (req) {
+		msg->v1.iotlb.type = req->type;
+		msg->v1.iotlb.iova = req->addr;
+		msg->v1.iotlb.perm = req->perm;
+	}
+	spin_unlock(&iotlb->lock);
+	return req ? container_of(req, struct vhost_virtqueue, request) : NULL;
+}
+
+/* The question has been read, if it is the same still. Nobody answers a failure. */
+static void msg_read(struct vhost_virtqueue *vq, const union vhost_any_msg *msg)
+{
+	struct vhost_iotlb *iotlb = &vq->dev->iotlb;
+	struct vhost_iotlb_request *req = &vq->request;
+
+	spin_lock(&iotlb->lock);
+	if (req->type == msg->v1.iotlb.type && req->addr == msg->v1.iotlb.iova &&
+	    req->perm == msg->v1.iotlb.perm)
+		list_del_init(&req->link);
+	spin_unlock(&iotlb->lock);
+}
+
+static bool msg_unread(struct vhost_dev *dev)
+{
+	return !list_empty_careful(&dev->iotlb.unread);
+}
+
+/**
+ * vhost_dev_read_iter - read_iter of every vhost device
+ * @dev: the device
+ * @to: where to
+ * @nonblock: do not wait
+ *
+ * One message about what the device IOTLB lacks; its queue goes on after an
+ * UPDATE of that address.
+ *
+ * Context: process; may sleep, ends early on a signal.
+ * Return: the size of a message, 0 if there is no room for one; -EAGAIN if there
+ * is none and @nonblock, -EBADFD if there is no device IOTLB, -ERESTARTSYS,
+ * -EFAULT; the message stays then.
+ */
+ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool nonblock)
+{
+	struct vhost_virtqueue *vq;
+	union vhost_any_msg msg;
+	int err;
+
+	if (iov_iter_count(to) < VHOST_MSG_SIZE)
+		return 0;
+	while (!(vq = msg_peek(dev, &msg))) {
+		if (nonblock)
+			return -EAGAIN;
+		if (!READ_ONCE(dev->iotlb.on))
+			return -EBADFD;
+		err = wait_event_interruptible(dev->iotlb.wait, msg_unread(dev) ||
+					       !READ_ONCE(dev->iotlb.on));
+		if (err)
+			return err;
+	}
+	if (copy_to_iter(&msg, VHOST_MSG_SIZE, to) != VHOST_MSG_SIZE)
+		return -EFAULT;
+	msg_read(vq, &msg);
+	return VHOST_MSG_SIZE;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_dev_read_iter, "RINGSIDE");
+
+/**
+ * vhost_dev_write_iter - write_iter of every vhost device
+ * @dev: the device
+ * @from: where from
+ *
+ * One message, in either form, whichever was negotiated.
+ *
+ * Context: process; may sleep, ends early when the caller is killed.
+ * Return: the size of a message; -EINVAL for one that is cut off or of another
+ * form, -EINTR, or what vhost_iotlb_message() says.
+ */
+ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from)
+{
+	size_t need = offsetofend(struct vhost_msg, iotlb);
+	union vhost_any_msg msg;
+	int err;
+
+	if (copy_from_iter(&msg, need, from) != need)
+		return -EINVAL;
+	if (msg.v1.type != VHOST_IOTLB_MSG && msg.v1.type != VHOST_IOTLB_MSG_V2)
+		return -EINVAL;
+	if (mutex_lock_killable(&dev->mutex))
+		return -EINTR;
+	err = vhost_iotlb_message(dev, &msg.v1.iotlb);
+	mutex_unlock(&dev->mutex);
+	return err ?: VHOST_MSG_SIZE;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_dev_write_iter, "RINGSIDE");
+
+/**
+ * vhost_dev_poll - poll of every vhost device
+ * @dev: the device
+ * @file: its file
+ * @table: from the caller
+ *
+ * Return: EPOLLIN if a message can be read.
+ */
+__poll_t vhost_dev_poll(struct vhost_dev *dev, struct file *file, poll_table *table)
+{
+	poll_wait(file, &dev->iotlb.wait, table);
+	return msg_unread(dev) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_dev_poll, "RINGSIDE");
