@@ -100,6 +100,9 @@ static int driver_thread(void *data)
 		cond_resched();
 		if (time_after(jiffies, end))
 			WRITE_ONCE(race->total, sent);
+		/* The last one may have come back before it was known to be the last. */
+		if (race->back == race->total)
+			break;
 		if (sent < race->total && race->r->drv.nfree)
 			driver_send(race, &sent);
 		if (driver_collect(race) || (sent < race->total && race->r->drv.nfree))
