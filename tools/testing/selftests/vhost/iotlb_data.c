@@ -53,7 +53,7 @@ FIXTURE_VARIANT_ADD(iotlb_ring, first_address) {
 
 /* Up to the last address there is: pages times PAGE before it wraps. */
 FIXTURE_VARIANT_ADD(iotlb_ring, last_address) {
-	.c = { .features = F_VERSION_1 | F_INDIRECT, .has_iova = true, .iova = -256 * PAGE,
+	.c = { .features = F_VERSION_1 | F_INDIRECT, .has_iova = true, .iova = -128 * PAGE,
 	       .crossing = true },
 };
 

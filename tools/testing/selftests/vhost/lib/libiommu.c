@@ -10,7 +10,7 @@
 #include "libiommu.h"
 #include "libtime.h"
 
-#define PAGES_DEFAULT	256
+#define PAGES_DEFAULT	128
 #define SCRATCH_SIZE	(72 << 10)	/* as libvmm has it */
 
 /* ---- messages ---- */
@@ -86,7 +86,7 @@ static int map_views(struct iommu *m)
 	if (m->v.ram == MAP_FAILED)
 		return -errno;
 	m->v.ram_size = size;
-	m->v.ram_gpa = m->iova;
+	m->v.ram_gpa = m->v.iommu ? m->iova : IOMMU_GPA;
 	m->device_size = (step * m->pages + 1) * IOMMU_PAGE;
 	m->device = mmap(NULL, m->device_size, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -116,7 +116,7 @@ static int make_tables(struct iommu *m)
 	if (!ret)
 		ret = mem_table_init(&m->v.mem);
 	if (!ret)
-		ret = mem_table_add(&m->v.mem, m->iova, m->v.ram, m->v.ram_size);
+		ret = mem_table_add(&m->v.mem, m->v.ram_gpa, m->v.ram, m->v.ram_size);
 	if (!ret && m->whole)
 		return mem_table_add(&m->guest, IOMMU_GPA, m->page[0], m->v.ram_size);
 	/* The distribution's modules take 64 regions: no more than needed there. */
@@ -168,7 +168,7 @@ int iommu_up(struct iommu *m, const struct iommu_config *c)
 
 	memset(m, 0, sizeof(*m));
 	vmm_init(v);
-	v->iommu = true;
+	v->iommu = !c->plain;
 	m->v2 = !c->v1;
 	m->whole = c->whole;
 	m->iova = c->has_iova ? c->iova : IOMMU_IOVA;
@@ -181,8 +181,8 @@ int iommu_up(struct iommu *m, const struct iommu_config *c)
 		ret = make_tables(m);
 	if (ret)
 		return ret;
-	ret = vmm_open(v, c->features | F_ACCESS_PLATFORM);
-	if (!ret)
+	ret = vmm_open(v, c->features | (c->plain ? 0 : F_ACCESS_PLATFORM));
+	if (!ret && !c->plain)
 		ret = vhost_set_backend_features(v->fd, m->v2 ? BACKEND_F_IOTLB_MSG_V2 : 0);
 	if (!ret)
 		ret = fcntl(v->fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
@@ -213,7 +213,7 @@ int iommu_start(struct iommu *m)
 
 	ret = net_backend_open(&v->net, NET_TAP, v->features & F_VHOST_HDR ? 0 : v->hdr_len);
 	for (i = 0; !ret && i < VMM_NVQS; i++) {
-		ret = map_used(m, i);
+		ret = v->iommu ? map_used(m, i) : 0;
 		if (!ret)
 			ret = vmm_start(v, i);
 	}

@@ -48,13 +48,14 @@ int iotlb_recv(int fd, bool v2, struct vhost_iotlb_msg *m, unsigned int timeout_
 
 struct iommu_config {
 	uint64_t features;		/* beside ACCESS_PLATFORM */
+	bool plain;			/* no vIOMMU after all: guest addresses are GPAs */
 	bool v1;			/* messages of the old form */
 	bool whole;			/* one mapping for all memory, not pages */
 	bool crossing;			/* each ring area lies across a page border */
 	bool has_iova;			/* iova is meant, even 0 */
 	uint64_t iova;
 	unsigned int num;		/* 256 */
-	size_t pages;			/* 256 */
+	size_t pages;			/* 128 */
 };
 
 struct iommu {
