@@ -97,6 +97,12 @@ static int tell_ring(struct vmm *v, unsigned int index, uint16_t base)
 	return ret;
 }
 
+/* What the device is told of the place of a ring area. */
+static uint64_t ring_addr(const struct vmm *v, const void *hva)
+{
+	return v->iommu ? vmm_gpa(v, hva) : (uintptr_t)hva;
+}
+
 int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t base,
 		const struct drv_place *at)
 {
@@ -109,9 +115,9 @@ int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t ba
 		return ret;
 	q->addr = (struct vhost_vring_addr) {
 		.index = index,
-		.desc_user_addr = (uintptr_t)at->desc,
-		.avail_user_addr = (uintptr_t)at->driver,
-		.used_user_addr = (uintptr_t)at->device,
+		.desc_user_addr = ring_addr(v, at->desc),
+		.avail_user_addr = ring_addr(v, at->driver),
+		.used_user_addr = ring_addr(v, at->device),
 	};
 	if (q->kick < 0)
 		q->kick = event_new();

@@ -32,6 +32,7 @@ struct vmm {
 	int fd;
 	uint64_t features;
 	unsigned int hdr_len;		/* of the header in the guest's buffers */
+	bool iommu;			/* ring areas, too, are told by guest address */
 	struct mem_table mem;
 	/* The first region, from which rings and buffers are handed out. */
 	char *ram;
