@@ -381,7 +381,11 @@ static int stops(struct watch *w, struct dirty_log *bad)
 	if (ret < 0)
 		return ret;
 	vmm_kick(v, VQ_RX);
-	net_frame_fill(frame, FRAME, 3);
+	/*
+	 * The queue may stop before it has taken the frame, and deliver it later
+	 * in place of the next one: let that be the same.
+	 */
+	net_frame_fill(frame, FRAME, 2);
 	ret = net_peer_send(&v->net, frame, FRAME);
 	if (ret < 0)
 		return ret;
