@@ -16,9 +16,27 @@ int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user)
 	return 0;
 }
 
+/* One queue; *old receives what was in force before. */
+static int vhost_swap_features(struct vhost_dev *dev, struct vhost_virtqueue *vq, u64 features,
+			       u64 *old)
+{
+	int err = vhost_vq_lock(vq);
+
+	if (err)
+		return err;
+	*old = vq->features;
+	/* A running ring is in the owner's memory, which others cannot reach. */
+	if (vq->backend && dev->mm != current->mm)
+		err = -EPERM;
+	else
+		err = vhost_vq_set_features(vq, features);
+	mutex_unlock(&vq->mutex);
+	return err;
+}
+
 int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
 {
-	u64 features = *(u64 *)arg;
+	u64 features = *(u64 *)arg, old = 0, unused;
 	unsigned int i;
 	int err;
 
@@ -31,21 +49,16 @@ int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
 	if (err)
 		return err;
 	for (i = 0; i < dev->nvqs; i++) {
-		struct vhost_virtqueue *vq = dev->vqs[i];
-
-		err = vhost_vq_lock(vq);
+		err = vhost_swap_features(dev, dev->vqs[i], features, &old);
 		if (err)
-			return err;
-		/* A running ring is in the owner's memory, which others cannot reach. */
-		if (vq->backend && dev->mm != current->mm)
-			err = -EPERM;
-		else
-			err = vhost_vq_set_features(vq, features);
-		mutex_unlock(&vq->mutex);
-		if (err)
-			return err;
+			break;
 	}
-	return 0;
+	if (i == dev->nvqs)
+		return 0;
+	/* All queues had the same ones, and shall have them again. */
+	while (i--)
+		vhost_swap_features(dev, dev->vqs[i], old, &unused);
+	return err;
 }
 
 int vhost_get_backend_features(struct vhost_dev *dev, void *arg, void __user *user)

@@ -283,6 +283,59 @@ TEST_F(vanishing, fault_119_ring_page_unmapped)
 	EXPECT_EQ(0, vmm_traffic_check(v));
 }
 
+/* The driver that wants no event index hears of every frame. */
+static int calls_check(struct vmm *v, unsigned int index)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < 3; i++) {
+		event_take(v->vq[index].call);
+		ret = index == VQ_RX ? vmm_rx_check(v, 500, i) : vmm_tx_check(v, 500, i);
+		if (ret)
+			return ret;
+		if (!event_wait(v->vq[index].call, VMM_TIMEOUT_MS))
+			return -ENOMSG;
+	}
+	return 0;
+}
+
+/* New features make a running ring start anew, for which its used index is read. */
+TEST_F(vanishing, features_set_while_page_unmapped)
+{
+	const uint64_t more = F_VERSION_1 | F_EVENT_IDX;
+	char *gone = self->area[variant->area];
+	struct vmm *v = &self->v;
+	bool used = variant->area == 2;
+
+	drv_ring_add1(&v->vq[VQ_TX].ring, vmm_gpa(v, v->scratch), v->hdr_len + 100, false,
+		      NULL);
+	drv_ring_publish(&v->vq[VQ_TX].ring);
+	ASSERT_EQ(0, munmap(gone, PAGE));
+	EXPECT_EQ(used ? -EFAULT : 0, vhost_set_features(v->fd, more));
+	/* Nobody kicks: its next turn comes by itself. */
+	EXPECT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
+	EXPECT_FALSE(vmm_ring_error(v, VQ_RX, 0));
+	/* All queues or none. */
+	if (used) {
+		EXPECT_EQ(0, calls_check(v, VQ_RX));
+	}
+	EXPECT_EQ(0, vmm_traffic_check(&self->other));
+
+	ASSERT_EQ(gone, mmap(gone, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+	if (!used) {
+		EXPECT_EQ(0, vhost_set_features(v->fd, F_VERSION_1));
+	}
+	ASSERT_EQ(0, vmm_reset_queue(v, VQ_TX));
+	EXPECT_EQ(0, calls_check(v, VQ_TX));
+	EXPECT_EQ(0, vmm_traffic_check(v));
+	/* Nor is there anything left that keeps the call from working now. */
+	EXPECT_EQ(0, vhost_set_features(v->fd, more));
+	EXPECT_EQ(0, vhost_set_features(v->fd, F_VERSION_1));
+	EXPECT_EQ(0, vmm_traffic_check(v));
+}
+
 /* ---- the owner of a broken device can be killed ---- */
 
 TEST(killable_with_broken_queues)
