@@ -106,6 +106,7 @@ void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
 	dev->vqs = vqs;
 	dev->nvqs = nvqs;
 	mutex_init(&dev->mutex);
+	vhost_workers_init(dev);
 	memslots_init(&dev->slots);
 	for (i = 0; i < nvqs; i++) {
 		vqs[i]->dev = dev;
@@ -119,7 +120,7 @@ EXPORT_SYMBOL_NS_GPL(vhost_dev_init, "RINGSIDE");
  * vhost_dev_release - end of a device
  * @dev: the device; nobody else has it any more
  *
- * Stops the queues, ends the worker, lets go of the owner. What the driver
+ * Stops the queues, ends the workers, lets go of the owner. What the driver
  * itself allocated is still there.
  *
  * Context: may sleep.

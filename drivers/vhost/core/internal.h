@@ -5,11 +5,11 @@
 
 #include "vhost.h"
 
-/* worker.c */
-struct vhost_worker *vhost_worker_create(struct mm_struct *mm);
-void vhost_worker_destroy(struct vhost_worker *worker);
-void vhost_worker_kill(struct vhost_worker *worker);
-void vhost_worker_flush(struct vhost_worker *worker);
+/* ioctl_worker.c */
+void vhost_workers_init(struct vhost_dev *dev);
+int vhost_workers_start(struct vhost_dev *dev, struct mm_struct *mm);
+void vhost_workers_kill(struct vhost_dev *dev);
+void vhost_workers_end(struct vhost_dev *dev);
 
 /* owner.c */
 int vhost_set_owner(struct vhost_dev *dev, void *arg, void __user *user);

@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 #include <uapi/linux/vhost.h>
 
 #include "memmap/memmap.h"
@@ -124,7 +125,8 @@ struct vhost_ioctl {
  * @nioctls: how many
  * @vq_features: called under the queue's mutex after its features were set
  * @stop: let go of all backends; under vhost_dev.mutex, may sleep. When it
- *	returns no queue is running and no handler uses a backend
+ *	returns no queue is running, no handler uses a backend, and nobody queues
+ *	work but for kick eventfds
  */
 struct vhost_dev_ops {
 	u64 features;
@@ -143,7 +145,8 @@ struct vhost_dev_ops {
  * @mutex: serialises ioctls; protects what follows
  * @mm: address space of the owner; NULL without one. Workers may read it: it
  *	outlives them
- * @worker: the thread of all queues
+ * @workers: the threads, by number
+ * @fork_owner: they are, or will be, the owner's own and not the kernel's
  */
 struct vhost_dev {
 	const struct vhost_dev_ops *ops;
@@ -153,7 +156,8 @@ struct vhost_dev {
 
 	struct mutex mutex;
 	struct mm_struct *mm;
-	struct vhost_worker *worker;
+	struct xarray workers;
+	bool fork_owner;
 };
 
 /* dev.c, owner.c */
