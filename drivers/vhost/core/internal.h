@@ -10,6 +10,12 @@ void vhost_workers_init(struct vhost_dev *dev);
 int vhost_workers_start(struct vhost_dev *dev, struct mm_struct *mm);
 void vhost_workers_kill(struct vhost_dev *dev);
 void vhost_workers_end(struct vhost_dev *dev);
+int vhost_new_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_free_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_attach_vring_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_get_vring_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_set_fork_from_owner(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_get_fork_from_owner(struct vhost_dev *dev, void *arg, void __user *user);
 
 /* owner.c */
 int vhost_set_owner(struct vhost_dev *dev, void *arg, void __user *user);

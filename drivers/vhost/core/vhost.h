@@ -114,6 +114,8 @@ struct vhost_ioctl {
 
 #define VHOST_IOCTL_ANYONE	0x1	/* the caller need not be the owner */
 #define VHOST_IOCTL_OUT		0x2	/* copy out although the number says _IOW */
+#define VHOST_IOCTL_RAW		0x4	/* @fn copies the argument itself */
+#define VHOST_IOCTL_OWNED	0x8	/* -EINVAL while there is no owner */
 
 /* Room for the largest argument that is copied as a whole. */
 #define VHOST_IOCTL_ARG		64
