@@ -28,6 +28,13 @@ static const struct vhost_ioctl vhost_ioctls[] = {
 	{ VHOST_SET_VRING_ERR, vhost_set_vring_err },
 	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, vhost_set_busyloop_timeout },
 	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, vhost_get_busyloop_timeout, VHOST_IOCTL_OUT },
+	{ VHOST_NEW_WORKER, vhost_new_worker, VHOST_IOCTL_OWNED | VHOST_IOCTL_RAW },
+	{ VHOST_FREE_WORKER, vhost_free_worker, VHOST_IOCTL_OWNED },
+	{ VHOST_ATTACH_VRING_WORKER, vhost_attach_vring_worker, VHOST_IOCTL_OWNED },
+	{ VHOST_GET_VRING_WORKER, vhost_get_vring_worker, VHOST_IOCTL_OWNED },
+	{ VHOST_SET_FORK_FROM_OWNER, vhost_set_fork_from_owner,
+	  VHOST_IOCTL_ANYONE | VHOST_IOCTL_RAW },
+	{ VHOST_GET_FORK_FROM_OWNER, vhost_get_fork_from_owner, VHOST_IOCTL_ANYONE },
 };
 
 static const struct vhost_ioctl *vhost_ioctl_find(const struct vhost_ioctl *rows, unsigned int n,
@@ -48,6 +55,8 @@ static int vhost_ioctl_call(struct vhost_dev *dev, const struct vhost_ioctl *row
 	size_t size = _IOC_SIZE(row->cmd);
 	int err;
 
+	if (row->flags & VHOST_IOCTL_RAW)
+		return row->fn(dev, NULL, user);
 	if (WARN_ON_ONCE(size > sizeof(arg)))
 		return -EINVAL;
 	if ((_IOC_DIR(row->cmd) & _IOC_WRITE) && copy_from_user(arg, user, size))
@@ -81,7 +90,9 @@ long vhost_dev_ioctl(struct vhost_dev *dev, unsigned int cmd, unsigned long arg)
 		row = vhost_ioctl_find(vhost_ioctls, ARRAY_SIZE(vhost_ioctls), cmd);
 	if (mutex_lock_killable(&dev->mutex))
 		return -EINTR;
-	if (!(row && (row->flags & VHOST_IOCTL_ANYONE)) && dev->mm != current->mm)
+	if (row && (row->flags & VHOST_IOCTL_OWNED) && !dev->mm)
+		ret = -EINVAL;
+	else if (!(row && (row->flags & VHOST_IOCTL_ANYONE)) && dev->mm != current->mm)
 		ret = -EPERM;
 	else if (!row)
 		ret = -ENOTTY;
@@ -109,6 +120,7 @@ void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
 	dev->vqs = vqs;
 	dev->nvqs = nvqs;
 	mutex_init(&dev->mutex);
+	vhost_workers_init(dev);
 	memslots_init(&dev->slots);
 	for (i = 0; i < nvqs; i++) {
 		vqs[i]->dev = dev;
@@ -123,7 +135,7 @@ EXPORT_SYMBOL_NS_GPL(vhost_dev_init, "RINGSIDE");
  * vhost_dev_release - end of a device
  * @dev: the device; nobody else has it any more
  *
- * Stops the queues, ends the worker, lets go of the owner. What the driver
+ * Stops the queues, ends the workers, lets go of the owner. What the driver
  * itself allocated is still there.
  *
  * Context: may sleep.

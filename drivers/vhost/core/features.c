@@ -17,19 +17,14 @@ int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user)
 }
 
 /* One queue; *old receives what was in force before. */
-static int vhost_swap_features(struct vhost_dev *dev, struct vhost_virtqueue *vq, u64 features,
-			       u64 *old)
+static int vhost_swap_features(struct vhost_virtqueue *vq, u64 features, u64 *old)
 {
 	int err = vhost_vq_lock(vq);
 
 	if (err)
 		return err;
 	*old = vq->features;
-	/* A running ring is in the owner's memory, which others cannot reach. */
-	if (vq->backend && dev->mm != current->mm)
-		err = -EPERM;
-	else
-		err = vhost_vq_set_features(vq, features);
+	err = vhost_vq_set_features(vq, features);
 	mutex_unlock(&vq->mutex);
 	return err;
 }
@@ -37,27 +32,31 @@ static int vhost_swap_features(struct vhost_dev *dev, struct vhost_virtqueue *vq
 int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
 {
 	u64 features = *(u64 *)arg, old = 0, unused;
+	bool iotlb = features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
 	unsigned int i;
-	int err;
+	int err = 0;
 
 	if (features & ~dev->ops->features)
 		return -EOPNOTSUPP;
 	if ((features & BIT_ULL(VHOST_F_LOG_ALL)) &&
 	    !vhost_log_reaches(dev->log_base, memslots_last(&dev->slots)))
 		return -EFAULT;
-	err = vhost_iotlb_switch(dev, features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM));
-	if (err)
-		return err;
+	/* A running ring is in the owner's memory, which others cannot reach. */
+	for (i = 0; i < dev->nvqs; i++)
+		if (dev->vqs[i]->backend && dev->mm != current->mm)
+			return -EPERM;
+	if (iotlb)
+		vhost_iotlb_on(dev);
 	for (i = 0; i < dev->nvqs; i++) {
-		err = vhost_swap_features(dev, dev->vqs[i], features, &old);
+		err = vhost_swap_features(dev->vqs[i], features, &old);
 		if (err)
 			break;
 	}
 	if (i == dev->nvqs)
-		return 0;
+		return iotlb ? 0 : vhost_iotlb_off(dev);
 	/* All queues had the same ones, and shall have them again. */
 	while (i--)
-		vhost_swap_features(dev, dev->vqs[i], old, &unused);
+		vhost_swap_features(dev->vqs[i], old, &unused);
 	return err;
 }
 

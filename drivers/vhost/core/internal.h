@@ -5,11 +5,17 @@
 
 #include "vhost.h"
 
-/* worker.c */
-struct vhost_worker *vhost_worker_create(struct mm_struct *mm);
-void vhost_worker_destroy(struct vhost_worker *worker);
-void vhost_worker_kill(struct vhost_worker *worker);
-void vhost_worker_flush(struct vhost_worker *worker);
+/* ioctl_worker.c */
+void vhost_workers_init(struct vhost_dev *dev);
+int vhost_workers_start(struct vhost_dev *dev, struct mm_struct *mm);
+void vhost_workers_kill(struct vhost_dev *dev);
+void vhost_workers_end(struct vhost_dev *dev);
+int vhost_new_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_free_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_attach_vring_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_get_vring_worker(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_set_fork_from_owner(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_get_fork_from_owner(struct vhost_dev *dev, void *arg, void __user *user);
 
 /* owner.c */
 int vhost_set_owner(struct vhost_dev *dev, void *arg, void __user *user);
@@ -30,7 +36,8 @@ int vhost_update_mem_regions(struct vhost_dev *dev, void *arg, void __user *user
 void vhost_iotlb_init(struct vhost_dev *dev);
 void vhost_iotlb_clear(struct vhost_dev *dev);
 void vhost_iotlb_destroy(struct vhost_dev *dev);
-int vhost_iotlb_switch(struct vhost_dev *dev, bool on);
+void vhost_iotlb_on(struct vhost_dev *dev);
+int vhost_iotlb_off(struct vhost_dev *dev);
 int vhost_iotlb_message(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg);
 void vhost_iotlb_ask(struct vhost_virtqueue *vq);
 void vhost_iotlb_forget(struct vhost_virtqueue *vq);

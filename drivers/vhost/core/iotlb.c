@@ -349,7 +349,7 @@ int vhost_iotlb_message(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg
 }
 
 /* No questions, and nobody waits for any. Context: vhost_dev.mutex. */
-static void iotlb_off(struct vhost_dev *dev)
+static void iotlb_end(struct vhost_dev *dev)
 {
 	struct vhost_iotlb *iotlb = &dev->iotlb;
 	unsigned int i;
@@ -362,33 +362,39 @@ static void iotlb_off(struct vhost_dev *dev)
 }
 
 /**
- * vhost_iotlb_switch - have a device IOTLB, or none
- * @dev: the device
- * @on: which; an IOTLB that is there stays as it is, one that goes is emptied
+ * vhost_iotlb_on - have a device IOTLB
+ * @dev: the device; an IOTLB that is there stays as it is
+ *
+ * Context: vhost_dev.mutex.
+ */
+void vhost_iotlb_on(struct vhost_dev *dev)
+{
+	lockdep_assert_held(&dev->mutex);
+	WRITE_ONCE(dev->iotlb.on, true);
+}
+
+/**
+ * vhost_iotlb_off - have none, and forget what was in it
+ * @dev: the device; no queue uses it any more
  *
  * Context: vhost_dev.mutex; may sleep.
  * Return: 0, or -EINTR if the caller was killed.
  */
-int vhost_iotlb_switch(struct vhost_dev *dev, bool on)
+int vhost_iotlb_off(struct vhost_dev *dev)
 {
 	struct memmap *map = &dev->iotlb.map;
 	int err;
 
 	lockdep_assert_held(&dev->mutex);
-	if (on == dev->iotlb.on)
+	if (!dev->iotlb.on)
 		return 0;
-	if (on) {
-		WRITE_ONCE(dev->iotlb.on, true);
-		return 0;
-	}
+	iotlb_end(dev);
 	err = memmap_lock(map);
 	if (err)
 		return err;
 	iotlb_remove(map, 0, U64_MAX);
 	err = memmap_publish(map);
 	memmap_unlock(map);
-	if (!err)
-		iotlb_off(dev);
 	return err;
 }
 
@@ -400,7 +406,7 @@ int vhost_iotlb_switch(struct vhost_dev *dev, bool on)
  */
 void vhost_iotlb_clear(struct vhost_dev *dev)
 {
-	iotlb_off(dev);
+	iotlb_end(dev);
 	memmap_destroy(&dev->iotlb.map);
 	iotlb_map_init(dev);
 }

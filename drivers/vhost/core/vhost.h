@@ -17,6 +17,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 #include <uapi/linux/vhost.h>
 
 #include "memmap/memslot.h"
@@ -163,6 +164,8 @@ struct vhost_ioctl {
 
 #define VHOST_IOCTL_ANYONE	0x1	/* the caller need not be the owner */
 #define VHOST_IOCTL_OUT		0x2	/* copy out although the number says _IOW */
+#define VHOST_IOCTL_RAW		0x4	/* @fn copies the argument itself */
+#define VHOST_IOCTL_OWNED	0x8	/* -EINVAL while there is no owner */
 
 /* Room for the largest argument that is copied as a whole. */
 #define VHOST_IOCTL_ARG		64
@@ -174,7 +177,8 @@ struct vhost_ioctl {
  * @nioctls: how many
  * @vq_features: called under the queue's mutex after its features were set
  * @stop: let go of all backends; under vhost_dev.mutex, may sleep. When it
- *	returns no queue is running and no handler uses a backend
+ *	returns no queue is running, no handler uses a backend, and nobody queues
+ *	work but for kick eventfds
  */
 struct vhost_dev_ops {
 	u64 features;
@@ -194,7 +198,8 @@ struct vhost_dev_ops {
  * @mutex: serialises ioctls; protects what follows
  * @mm: address space of the owner; NULL without one. Workers may read it: it
  *	outlives them
- * @worker: the thread of all queues
+ * @workers: the threads, by number
+ * @fork_owner: they are, or will be, the owner's own and not the kernel's
  * @backend_features: VHOST_BACKEND_F_* the VMM uses; read without the lock too
  * @log_base: user address of the dirty log
  */
@@ -207,7 +212,8 @@ struct vhost_dev {
 
 	struct mutex mutex;
 	struct mm_struct *mm;
-	struct vhost_worker *worker;
+	struct xarray workers;
+	bool fork_owner;
 	u64 backend_features;
 	u64 log_base;
 };

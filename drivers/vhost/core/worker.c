@@ -3,145 +3,103 @@
  * Workers: threads that do a device's work in its owner's address space.
  *
  * Work is queued from anywhere, wake-up callbacks with interrupts off included,
- * onto a lock-free list; each work is at most once on it. A worker is found
+ * onto a lock-free list; each work is at most once on a list. A worker is found
  * through vhost_virtqueue.worker under RCU, and freed a grace period after it
  * has ended, so that whoever found it may still queue to it in vain.
+ *
+ * A worker whose thread was killed is dead. Nothing reaches guest memory through
+ * it any more: what is queued to it is dropped. Whoever waits for it is told.
  */
 
-#include <linux/cgroup.h>
 #include <linux/completion.h>
-#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/task.h>
-#include <linux/slab.h>
+#include <linux/sched.h>
+#include <linux/xarray.h>
 
 #include "internal.h"
+#include "worker.h"
 
-/**
- * struct vhost_worker - a thread
- * @task: the thread; we hold a reference
- * @mm: the owner's address space, which outlives the worker
- * @list: what is to be done, last first
- * @rcu: for freeing
- */
-struct vhost_worker {
-	struct task_struct *task;
-	struct mm_struct *mm;
-	struct llist_head list;
-	struct rcu_head rcu;
+struct vhost_flush {
+	struct vhost_work work;
+	struct completion done;
 };
 
-static void vhost_worker_run(struct llist_node *node)
+static void vhost_flush_fn(struct vhost_work *work)
 {
+	complete(&container_of(work, struct vhost_flush, work)->done);
+}
+
+static void vhost_work_unqueue(struct vhost_work *work)
+{
+	clear_bit(VHOST_WORK_QUEUED, &work->flags);
+	/* Whoever finds it queued from here on knows that it has yet to run. */
+	smp_mb__after_atomic();
+}
+
+/**
+ * vhost_worker_run - do what is on the list now
+ * @worker: the worker
+ *
+ * Context: the worker's thread. The task state is that of its wait for work if
+ * the list turns out to be empty, else TASK_RUNNING.
+ * Return: false if there was nothing.
+ */
+bool vhost_worker_run(struct vhost_worker *worker)
+{
+	struct llist_node *node = llist_del_all(&worker->list);
 	struct vhost_work *work, *next;
 
+	if (!node)
+		return false;
+	__set_current_state(TASK_RUNNING);
 	node = llist_reverse_order(node);
 	llist_for_each_entry_safe(work, next, node, node) {
-		clear_bit(VHOST_WORK_QUEUED, &work->flags);
-		/* Whoever finds it queued from here on knows that it has yet to run. */
-		smp_mb__after_atomic();
+		vhost_work_unqueue(work);
 		work->fn(work);
 		cond_resched();
 	}
-}
-
-static int vhost_worker_thread(void *data)
-{
-	struct vhost_worker *worker = data;
-
-	/*
-	 * A page fault of ours may wait for somebody who never answers. SIGKILL
-	 * ends such a wait, see vhost_worker_kill(); nothing else heeds it.
-	 */
-	allow_signal(SIGKILL);
-	kthread_use_mm(worker->mm);
-	for (;;) {
-		struct llist_node *node;
-
-		set_current_state(TASK_IDLE);
-		if (kthread_should_stop())
-			break;
-		node = llist_del_all(&worker->list);
-		if (!node) {
-			schedule();
-			continue;
-		}
-		__set_current_state(TASK_RUNNING);
-		vhost_worker_run(node);
-	}
-	__set_current_state(TASK_RUNNING);
-	kthread_unuse_mm(worker->mm);
-	return 0;
+	return true;
 }
 
 /**
- * vhost_worker_create - start a worker for the calling process
- * @mm: the caller's address space, referenced for as long as the worker lives
- *
- * The thread is called vhost-<pid> and joins the caller's cgroups.
- *
- * Context: may sleep.
- * Return: the worker or an error pointer.
- */
-struct vhost_worker *vhost_worker_create(struct mm_struct *mm)
-{
-	struct vhost_worker *worker = kzalloc(sizeof(*worker), GFP_KERNEL_ACCOUNT);
-	struct task_struct *task;
-	int err;
-
-	if (!worker)
-		return ERR_PTR(-ENOMEM);
-	worker->mm = mm;
-	init_llist_head(&worker->list);
-	task = kthread_create(vhost_worker_thread, worker, "vhost-%d", current->pid);
-	if (IS_ERR(task)) {
-		kfree(worker);
-		return ERR_CAST(task);
-	}
-	worker->task = get_task_struct(task);
-	err = cgroup_attach_task_all(current, task);
-	if (err) {
-		vhost_worker_destroy(worker);
-		return ERR_PTR(err);
-	}
-	wake_up_process(task);
-	return worker;
-}
-
-static void vhost_worker_free_rcu(struct rcu_head *rcu)
-{
-	struct vhost_worker *worker = container_of(rcu, struct vhost_worker, rcu);
-
-	put_task_struct(worker->task);
-	kfree(worker);
-}
-
-/**
- * vhost_worker_destroy - end a worker
- * @worker: the worker; no queue points to it any more. Work still on its list
- *	is not done
- *
- * Context: may sleep.
- */
-void vhost_worker_destroy(struct vhost_worker *worker)
-{
-	kthread_stop(worker->task);
-	call_rcu(&worker->rcu, vhost_worker_free_rcu);
-}
-
-/**
- * vhost_worker_kill - end every wait of the worker in a page fault
+ * vhost_worker_drain - drop what is on the list of a dead worker
  * @worker: the worker
  *
- * From now on it takes faults only as far as they need no waiting. For owners
- * that are gone or going.
+ * Those who wait for a flush are woken. Works are left as if never queued.
+ *
+ * Context: any that may run a long list; several may do so at a time.
  */
-void vhost_worker_kill(struct vhost_worker *worker)
+void vhost_worker_drain(struct vhost_worker *worker)
 {
-	send_sig(SIGKILL, worker->task, 1);
+	struct llist_node *node = llist_del_all(&worker->list);
+	struct vhost_work *work, *next;
+
+	llist_for_each_entry_safe(work, next, node, node) {
+		/* The waiter's work is on its stack: gone once we said so. */
+		bool flush = work->fn == vhost_flush_fn;
+
+		vhost_work_unqueue(work);
+		if (flush)
+			work->fn(work);
+	}
+}
+
+/**
+ * vhost_worker_bury - a worker's thread does nothing any more
+ * @worker: the worker
+ *
+ * Context: the thread as its last act, or anybody after its end.
+ */
+void vhost_worker_bury(struct vhost_worker *worker)
+{
+	WRITE_ONCE(worker->dead, true);
+	/*
+	 * Pairs with vhost_worker_flush(): either we find its work on the list, or
+	 * it finds us dead and looks at the list itself.
+	 */
+	smp_mb();
+	vhost_worker_drain(worker);
 }
 
 static void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
@@ -151,6 +109,31 @@ static void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *w
 	/* The first one on the list is the one who has to wake the worker. */
 	if (llist_add(&work->node, &worker->list))
 		wake_up_process(worker->task);
+}
+
+/**
+ * vhost_worker_flush - wait until all that was queued so far is done
+ * @worker: the worker; if it is dead, what was queued is dropped
+ *
+ * When the caller is killed, so are the worker's waits: it cannot keep us.
+ *
+ * Context: may sleep; not from the worker itself.
+ */
+void vhost_worker_flush(struct vhost_worker *worker)
+{
+	struct vhost_flush flush;
+
+	vhost_work_init(&flush.work, vhost_flush_fn);
+	init_completion(&flush.done);
+	vhost_worker_queue(worker, &flush.work);
+	/* Pairs with vhost_worker_bury(). */
+	smp_mb();
+	if (READ_ONCE(worker->dead))
+		vhost_worker_drain(worker);
+	if (wait_for_completion_killable(&flush.done)) {
+		vhost_worker_kill(worker);
+		wait_for_completion(&flush.done);
+	}
 }
 
 /**
@@ -169,6 +152,8 @@ EXPORT_SYMBOL_NS_GPL(vhost_work_init, "RINGSIDE");
  * vhost_vq_work_queue - have a queue's worker do something
  * @vq: the queue
  * @work: the work; nothing happens if it is queued already
+ *
+ * When the worker is killed before it comes to the work, the work is dropped.
  *
  * Context: any.
  * Return: false if the queue has no worker, which means no owner.
@@ -206,37 +191,6 @@ bool vhost_vq_has_work(struct vhost_virtqueue *vq)
 }
 EXPORT_SYMBOL_NS_GPL(vhost_vq_has_work, "RINGSIDE");
 
-struct vhost_flush {
-	struct vhost_work work;
-	struct completion done;
-};
-
-static void vhost_flush_fn(struct vhost_work *work)
-{
-	complete(&container_of(work, struct vhost_flush, work)->done);
-}
-
-/**
- * vhost_worker_flush - wait until all that was queued so far is done
- * @worker: the worker
- *
- * When the caller is killed, so are the worker's waits: it cannot keep us.
- *
- * Context: may sleep; not from the worker itself.
- */
-void vhost_worker_flush(struct vhost_worker *worker)
-{
-	struct vhost_flush flush;
-
-	vhost_work_init(&flush.work, vhost_flush_fn);
-	init_completion(&flush.done);
-	vhost_worker_queue(worker, &flush.work);
-	if (wait_for_completion_killable(&flush.done)) {
-		vhost_worker_kill(worker);
-		wait_for_completion(&flush.done);
-	}
-}
-
 /**
  * vhost_dev_flush - wait until all work of a device queued so far is done
  * @dev: the device
@@ -245,8 +199,11 @@ void vhost_worker_flush(struct vhost_worker *worker)
  */
 void vhost_dev_flush(struct vhost_dev *dev)
 {
+	struct vhost_worker *worker;
+	unsigned long id;
+
 	lockdep_assert_held(&dev->mutex);
-	if (dev->worker)
-		vhost_worker_flush(dev->worker);
+	xa_for_each(&dev->workers, id, worker)
+		vhost_worker_flush(worker);
 }
 EXPORT_SYMBOL_NS_GPL(vhost_dev_flush, "RINGSIDE");
