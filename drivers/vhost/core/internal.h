@@ -26,15 +26,15 @@ int vhost_set_backend_features(struct vhost_dev *dev, void *arg, void __user *us
 int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user);
 
 /* ioctl_vring.c */
-int vhost_set_vring_num(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_addr(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_base(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_get_vring_base(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_kick(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_call(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_err(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_busyloop_timeout(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_get_busyloop_timeout(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_set_vring_num(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_base(struct vhost_virtqueue *vq, void *arg);
+int vhost_get_vring_base(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_kick(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_call(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_err(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
+int vhost_get_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
 
 /* vq.c */
 void vhost_vq_rearm(struct vhost_virtqueue *vq);

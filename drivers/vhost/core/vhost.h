@@ -103,11 +103,14 @@ struct vhost_virtqueue {
  * @cmd: the number; its size is what is copied in, and out if it says _IOR
  * @fn: handles it under vhost_dev.mutex, with the argument at @arg in kernel
  *	memory (up to VHOST_IOCTL_ARG bytes) and its user address at @user
+ * @vq_fn: instead of @fn, for calls whose argument begins with the index of a
+ *	queue: that queue is locked as well
  * @flags: VHOST_IOCTL_*
  */
 struct vhost_ioctl {
 	unsigned int cmd;
 	int (*fn)(struct vhost_dev *dev, void *arg, void __user *user);
+	int (*vq_fn)(struct vhost_virtqueue *vq, void *arg);
 	unsigned int flags;
 };
 
