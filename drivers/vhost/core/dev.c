@@ -12,6 +12,10 @@
 static const struct vhost_ioctl vhost_ioctls[] = {
 	{ VHOST_GET_FEATURES, .fn = vhost_get_features, .flags = VHOST_IOCTL_ANYONE },
 	{ VHOST_SET_FEATURES, .fn = vhost_set_features, .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_GET_FEATURES_ARRAY, .fn = vhost_get_features_array,
+	  .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_FEATURES_ARRAY, .fn = vhost_set_features_array,
+	  .flags = VHOST_IOCTL_ANYONE },
 	{ VHOST_GET_BACKEND_FEATURES, .fn = vhost_get_backend_features,
 	  .flags = VHOST_IOCTL_ANYONE },
 	{ VHOST_SET_BACKEND_FEATURES, .fn = vhost_set_backend_features,

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Feature bits, those of the device and those of the backend protocol. */
 
+#include <linux/minmax.h>
+#include <linux/uaccess.h>
+
 #include "internal.h"
 
 /* Bits of VHOST_[GS]ET_BACKEND_FEATURES that we know. */
 #define VHOST_BACKEND_FEATURES	0ULL
+
+/*
+ * Words that VHOST_[GS]ET_FEATURES_ARRAY looks at: more than there will be bits
+ * for, and few enough that nobody can keep us busy with them (FAULTS 75).
+ */
+#define VHOST_FEATURES_WORDS	64
 
 int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user)
 {
@@ -12,30 +21,83 @@ int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user)
 	return 0;
 }
 
-int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
+static int vhost_set_features_of(struct vhost_virtqueue *vq, const u64 *features)
 {
-	u64 features = *(u64 *)arg;
+	int err = vhost_vq_lock(vq);
+
+	if (err)
+		return err;
+	/* A running ring is in the owner's memory, which others cannot reach. */
+	if (vq->backend && vq->dev->mm != current->mm)
+		err = -EPERM;
+	else
+		err = vhost_vq_set_features(vq, features);
+	mutex_unlock(&vq->mutex);
+	return err;
+}
+
+static int vhost_set_all_features(struct vhost_dev *dev, const u64 *features)
+{
+	u64 old[VIRTIO_FEATURES_U64S];
 	unsigned int i;
 	int err;
 
-	if (features & ~dev->ops->features)
-		return -EOPNOTSUPP;
+	for (i = 0; i < VIRTIO_FEATURES_U64S; i++)
+		if (features[i] & ~dev->ops->features_array[i])
+			return -EOPNOTSUPP;
+	/* The same in all queues, and changed under vhost_dev.mutex only. */
+	virtio_features_copy(old, dev->vqs[0]->features_array);
 	for (i = 0; i < dev->nvqs; i++) {
-		struct vhost_virtqueue *vq = dev->vqs[i];
-
-		err = vhost_vq_lock(vq);
+		err = vhost_set_features_of(dev->vqs[i], features);
 		if (err)
-			return err;
-		/* A running ring is in the owner's memory, which others cannot reach. */
-		if (vq->backend && dev->mm != current->mm)
-			err = -EPERM;
-		else
-			err = vhost_vq_set_features(vq, features);
-		mutex_unlock(&vq->mutex);
-		if (err)
-			return err;
+			break;
 	}
+	if (i == dev->nvqs)
+		return 0;
+	while (i--)
+		vhost_set_features_of(dev->vqs[i], old);
+	return err;
+}
+
+int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	const u64 features[VIRTIO_FEATURES_U64S] = { *(u64 *)arg };
+
+	return vhost_set_all_features(dev, features);
+}
+
+int vhost_get_features_array(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	struct vhost_features_array __user *array = user;
+	struct vhost_features_array *head = arg;
+	u64 words;
+
+	if (copy_from_user(head, array, sizeof(*head)))
+		return -EFAULT;
+	if (head->count > VHOST_FEATURES_WORDS)
+		return -E2BIG;
+	words = min_t(u64, head->count, VIRTIO_FEATURES_U64S);
+	if (copy_to_user(array->features, dev->ops->features_array, words * sizeof(u64)) ||
+	    clear_user(array->features + words, (head->count - words) * sizeof(u64)))
+		return -EFAULT;
 	return 0;
+}
+
+int vhost_set_features_array(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	const struct vhost_features_array __user *array = user;
+	const struct vhost_features_array *head = arg;
+	u64 features[VHOST_FEATURES_WORDS] = {};
+	unsigned int i;
+
+	if (head->count > VHOST_FEATURES_WORDS)
+		return -E2BIG;
+	if (copy_from_user(features, array->features, head->count * sizeof(u64)))
+		return -EFAULT;
+	for (i = VIRTIO_FEATURES_U64S; i < head->count; i++)
+		if (features[i])
+			return -EOPNOTSUPP;
+	return vhost_set_all_features(dev, features);
 }
 
 int vhost_get_backend_features(struct vhost_dev *dev, void *arg, void __user *user)

@@ -19,6 +19,8 @@ void vhost_dev_disown(struct vhost_dev *dev);
 /* features.c */
 int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user);
 int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_get_features_array(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_set_features_array(struct vhost_dev *dev, void *arg, void __user *user);
 int vhost_get_backend_features(struct vhost_dev *dev, void *arg, void __user *user);
 int vhost_set_backend_features(struct vhost_dev *dev, void *arg, void __user *user);
 
@@ -38,7 +40,7 @@ int vhost_get_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
 
 /* vq.c */
 void vhost_vq_rearm(struct vhost_virtqueue *vq);
-int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features);
+int vhost_vq_set_features(struct vhost_virtqueue *vq, const u64 *features);
 void vhost_vq_reset(struct vhost_virtqueue *vq);
 
 #endif

@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/types.h>
+#include <linux/virtio_features.h>
 #include <uapi/linux/vhost.h>
 
 #include "memmap/memmap.h"
@@ -71,7 +72,8 @@ struct vhost_poll {
  * @num: queue size, 0 until set
  * @addr: user addresses of the three areas
  * @addr_set: @addr was given
- * @features: feature bits in force
+ * @features: feature bits in force, the first 64
+ * @features_array: all of them
  * @busyloop_timeout: how long to poll an empty queue, microseconds
  * @kick: eventfd by which the driver calls us
  * @call: eventfd by which we call the driver
@@ -90,7 +92,7 @@ struct vhost_virtqueue {
 	u16 num;
 	bool addr_set;
 	struct devq_addr addr;
-	u64 features;
+	VIRTIO_DECLARE_FEATURES(features);
 	u32 busyloop_timeout;
 	struct file *kick;
 	struct eventfd_ctx *call;
@@ -122,7 +124,8 @@ struct vhost_ioctl {
 
 /**
  * struct vhost_dev_ops - what a device driver brings
- * @features: feature bits it offers
+ * @features: feature bits it offers, the first 64
+ * @features_array: all of them
  * @ioctls: its own ioctls
  * @nioctls: how many
  * @vq_features: called under the queue's mutex after its features were set
@@ -130,7 +133,7 @@ struct vhost_ioctl {
  *	returns no queue is running and no handler uses a backend
  */
 struct vhost_dev_ops {
-	u64 features;
+	VIRTIO_DECLARE_FEATURES(features);
 	const struct vhost_ioctl *ioctls;
 	unsigned int nioctls;
 	void (*vq_features)(struct vhost_virtqueue *vq);

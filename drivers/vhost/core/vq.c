@@ -198,26 +198,27 @@ void vhost_vq_rearm(struct vhost_virtqueue *vq)
 /**
  * vhost_vq_set_features - put feature bits in force
  * @vq: the queue; if it runs, its ring starts anew where it stands
- * @features: what was negotiated
+ * @features: what was negotiated, VIRTIO_FEATURES_U64S words
  *
  * Context: the queue's mutex, in the owner's address space if it runs.
  * Return: 0, or -EFAULT if the ring of a running queue cannot be accessed; the
  * old features are in force then.
  */
-int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features)
+int vhost_vq_set_features(struct vhost_virtqueue *vq, const u64 *features)
 {
-	u64 old = vq->features;
+	u64 old[VIRTIO_FEATURES_U64S];
 	int err = 0;
 
 	lockdep_assert_held(&vq->mutex);
-	if (features == old)
+	if (virtio_features_equal(features, vq->features_array))
 		return 0;
-	vq->features = features;
+	virtio_features_copy(old, vq->features_array);
+	virtio_features_copy(vq->features_array, features);
 	if (vq->backend) {
 		err = vhost_vq_start_ring(vq);
 		if (err) {
 			/* The ring stays started; the next turn finds out as well. */
-			vq->features = old;
+			virtio_features_copy(vq->features_array, old);
 			vhost_vq_start_ring(vq);
 		}
 		vhost_vq_requeue(vq);
@@ -247,7 +248,7 @@ void vhost_vq_reset(struct vhost_virtqueue *vq)
 	vq->err = NULL;
 	vq->num = 0;
 	vq->addr_set = false;
-	vq->features = 0;
+	memset(vq->features_array, 0, sizeof(vq->features_array));
 	vq->busyloop_timeout = 0;
 	devq_init(&vq->ring);
 	vq->dev->ops->vq_features(vq);

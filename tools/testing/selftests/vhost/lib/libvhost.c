@@ -43,6 +43,22 @@ int vhost_set_features(int fd, uint64_t features)
 	return vhost_ioctl(fd, VHOST_SET_FEATURES, &features);
 }
 
+int vhost_get_features2(int fd, uint64_t features[2])
+{
+	uint64_t array[3] = { 2 };
+	int ret = vhost_ioctl(fd, VHOST_GET_FEATURES_ARRAY, array);
+
+	memcpy(features, array + 1, 2 * sizeof(*features));
+	return ret;
+}
+
+int vhost_set_features2(int fd, uint64_t word0, uint64_t word1)
+{
+	uint64_t array[3] = { 2, word0, word1 };
+
+	return vhost_ioctl(fd, VHOST_SET_FEATURES_ARRAY, array);
+}
+
 int vhost_get_backend_features(int fd, uint64_t *features)
 {
 	return vhost_ioctl(fd, VHOST_GET_BACKEND_FEATURES, features);
