@@ -279,11 +279,7 @@ static void rx_packet(struct vhost_net_rx *rx, unsigned int n, size_t need)
 	for (i = 0; i < n; i++) {
 		u32 part = min_t(u32, len, chain[i].in_len);
 
-		rx->used[rx->nused++] = (struct devq_used) {
-			.id = chain[i].id,
-			.ndesc = chain[i].ndesc,
-			.len = part,
-		};
+		rx->used[rx->nused++] = devq_use(&chain[i], part);
 		len -= part;
 	}
 	rx->head += n;

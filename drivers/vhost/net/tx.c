@@ -162,7 +162,7 @@ static bool tx_batch(struct vhost_net_tx *tx, unsigned int n, struct vhost_net_b
 		err = tx_packet(tx, chain);
 		if (err)
 			break;
-		tx->used[i] = (struct devq_used) { .id = chain->id, .ndesc = chain->ndesc };
+		tx->used[i] = devq_use(chain, 0);
 		spent = vhost_net_spend(budget, chain->out_len);
 	}
 	tx_flush(tx);

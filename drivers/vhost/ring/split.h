@@ -314,13 +314,21 @@ static int split_push(struct devq *dq, const struct devq_used *used, unsigned in
 {
 	u64 ring = split_used_ring(dq);
 	u16 mask = dq->num - 1, old = dq->pos.used, new = old + n;
-	unsigned int i;
+	unsigned int i, at = 0;
 
 	if (!mem_write_begin(ring, dq->num * sizeof(struct vring_used_elem)))
 		goto bad;
 	for (i = 0; i < n; i++) {
-		u64 elem = ring + ((old + i) & mask) * sizeof(struct vring_used_elem);
+		u64 elem = ring + ((old + at) & mask) * sizeof(struct vring_used_elem);
 
+		/*
+		 * One entry for a batch: it names the last buffer and stands where
+		 * that of the first would. The driver takes those that have none for
+		 * used in full (virtio 1.3, 2.7.9).
+		 */
+		if (dq->in_order && used[i].full && i + 1 < n)
+			continue;
+		at = i + 1;
 		mem_put(devq32(dq, used[i].id), u32, elem, fault);
 		mem_put(devq32(dq, used[i].len), u32, elem + sizeof(u32), fault);
 	}
