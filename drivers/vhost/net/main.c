@@ -21,6 +21,7 @@ static const struct vhost_ioctl vhost_net_ioctls[] = {
 
 static const struct vhost_dev_ops vhost_net_ops = {
 	.features_array = {
+		BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
 		BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
 		BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
 		BIT_ULL(VIRTIO_F_VERSION_1) |

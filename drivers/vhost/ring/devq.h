@@ -187,6 +187,7 @@ struct devq_desc {
  * @num: queue size
  * @event_idx: VIRTIO_RING_F_EVENT_IDX negotiated
  * @in_order: VIRTIO_F_IN_ORDER negotiated
+ * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY negotiated
  * @little_endian: byte order of the ring
  * @kicks_off: the driver was told that kicks are not needed
  * @signalled_valid: @signalled says where the last signal was sent
@@ -214,6 +215,7 @@ struct devq {
 	u16 num;
 	bool event_idx;
 	bool in_order;
+	bool notify_on_empty;
 	bool little_endian;
 	bool kicks_off;
 	bool signalled_valid;

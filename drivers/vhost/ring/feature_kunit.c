@@ -5,6 +5,8 @@
 
 #include "ring_kunit.h"
 
+RING_PARAMS();
+
 #define FEATURE_NUM	8
 #define UNTOUCHED	0xa5a5a5a5
 
@@ -135,6 +137,48 @@ static void order_fault(struct kunit *test)
 		ring_expect_done(test, r, token[i], 0);
 }
 
+/* A driver that wants no signals gets one when the last buffer was taken, and then only. */
+static void notify_on_empty(struct kunit *test, bool negotiated)
+{
+	struct ring *r = ring_open(test, FEATURE_NUM, 65530);
+	const struct mock_layout *drv = r->drv.layout;
+	unsigned int i, k;
+
+	if (negotiated)
+		r->cfg.features |= BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
+	KUNIT_ASSERT_EQ(test, devq_start(&r->dq, &r->cfg), 0);
+	ring_one_through(test, r);
+	KUNIT_EXPECT_EQ(test, ring_want_signal(r), 1);
+	ring_expect_done(test, r, (void *)r->token, 1);
+	for (k = 0; k < 20; k++) {
+		drv->disable_signal(&r->drv);
+		for (i = 0; i < 4; i++)
+			ring_add_one(test, r, 1, true);
+		for (i = 0; i < 4; i++) {
+			KUNIT_ASSERT_EQ(test, ring_pop(r, 1, RING_IOV), 1);
+			KUNIT_ASSERT_EQ(test, ring_push(r, r->chain, 1, 1), 0);
+			KUNIT_EXPECT_EQ_MSG(test, ring_want_signal(r), negotiated && i == 3,
+					    "buffer %u of 4", i);
+			ring_expect_done(test, r, (void *)(r->token - 3 + i), 1);
+			drv->disable_signal(&r->drv);
+		}
+	}
+	/* One more that comes after the device looked: it was empty all the same. */
+	ring_one_through(test, r);
+	ring_add_one(test, r, 1, true);
+	KUNIT_EXPECT_EQ(test, ring_want_signal(r), negotiated);
+}
+
+static void notify_negotiated(struct kunit *test)
+{
+	notify_on_empty(test, true);
+}
+
+static void notify_not_negotiated(struct kunit *test)
+{
+	notify_on_empty(test, false);
+}
+
 static const void *order_gen_params(struct kunit *test, const void *prev, char *desc)
 {
 	return ring_gen_params_with(prev, desc, ORDER);
@@ -145,6 +189,8 @@ static struct kunit_case feature_cases[] = {
 	KUNIT_CASE_PARAM(order_partial, order_gen_params),
 	KUNIT_CASE_PARAM(order_signal, order_gen_params),
 	KUNIT_CASE_PARAM(order_fault, order_gen_params),
+	KUNIT_CASE_PARAM(notify_negotiated, ring_gen_params),
+	KUNIT_CASE_PARAM(notify_not_negotiated, ring_gen_params),
 	{}
 };
 

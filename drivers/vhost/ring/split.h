@@ -357,6 +357,12 @@ static int split_want_signal(struct devq *dq)
 
 	/* What we pushed is visible before we ask whether anybody waits for it. */
 	smp_mb();
+	/* Legacy: that the last buffer was taken is news whatever was suppressed. */
+	if (dq->notify_on_empty && dq->avail_seen == dq->pos.avail) {
+		dq->signalled = new;
+		dq->signalled_valid = true;
+		return 1;
+	}
 	if (!dq->event_idx) {
 		if (area_read16(dq, split_avail_flags(dq), &val))
 			return -EIO;

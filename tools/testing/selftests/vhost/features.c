@@ -5,10 +5,10 @@
 
 #include "test.h"
 
-#define OFFERED	(F_MRG_RXBUF | F_VHOST_HDR | F_INDIRECT | F_EVENT_IDX | \
+#define OFFERED	(F_MRG_RXBUF | F_NOTIFY_ON_EMPTY | F_VHOST_HDR | F_INDIRECT | F_EVENT_IDX | \
 		 F_VERSION_1 | F_IN_ORDER | F_RING_RESET)
 /* Bits of later issues: on only once they work. */
-#define NOT_YET	(F_NOTIFY_ON_EMPTY | F_LOG_ALL | F_ACCESS_PLATFORM | F_PACKED)
+#define NOT_YET	(F_LOG_ALL | F_ACCESS_PLATFORM | F_PACKED)
 #define BACKEND_F_MEM_UPDATE	BIT64(48)
 
 FIXTURE(features) {
