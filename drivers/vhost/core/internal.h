@@ -32,6 +32,8 @@ int vhost_set_vring_num(struct vhost_virtqueue *vq, void *arg);
 int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg);
 int vhost_set_vring_base(struct vhost_virtqueue *vq, void *arg);
 int vhost_get_vring_base(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_endian(struct vhost_virtqueue *vq, void *arg);
+int vhost_get_vring_endian(struct vhost_virtqueue *vq, void *arg);
 int vhost_set_vring_kick(struct vhost_virtqueue *vq, void *arg);
 int vhost_set_vring_call(struct vhost_virtqueue *vq, void *arg);
 int vhost_set_vring_err(struct vhost_virtqueue *vq, void *arg);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ioctls about one queue: size, areas, position, eventfds, busy polling. Each
- * handler is called with the queue locked, under vhost_dev.mutex.
+ * Ioctls about one queue: size, areas, position, byte order, eventfds, busy
+ * polling. Each handler is called with the queue locked, under vhost_dev.mutex.
  */
 
 #include <linux/err.h>
@@ -76,6 +76,27 @@ int vhost_get_vring_base(struct vhost_virtqueue *vq, void *arg)
 	struct vhost_vring_state *state = arg;
 
 	state->num = vq->ring.pos.avail;
+	return 0;
+}
+
+/* The byte order of a guest that is not of this processor's, should its driver be legacy. */
+int vhost_set_vring_endian(struct vhost_virtqueue *vq, void *arg)
+{
+	const struct vhost_vring_state *state = arg;
+
+	if (vq->backend)
+		return -EBUSY;
+	if (state->num != VHOST_VRING_LITTLE_ENDIAN && state->num != VHOST_VRING_BIG_ENDIAN)
+		return -EINVAL;
+	vq->legacy_big_endian = state->num == VHOST_VRING_BIG_ENDIAN;
+	return 0;
+}
+
+int vhost_get_vring_endian(struct vhost_virtqueue *vq, void *arg)
+{
+	struct vhost_vring_state *state = arg;
+
+	state->num = vq->legacy_big_endian ? VHOST_VRING_BIG_ENDIAN : VHOST_VRING_LITTLE_ENDIAN;
 	return 0;
 }
 

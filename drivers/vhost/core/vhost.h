@@ -74,6 +74,7 @@ struct vhost_poll {
  * @addr_set: @addr was given
  * @features: feature bits in force, the first 64
  * @features_array: all of them
+ * @legacy_big_endian: byte order of a ring without VIRTIO_F_VERSION_1
  * @busyloop_timeout: how long to poll an empty queue, microseconds
  * @kick: eventfd by which the driver calls us
  * @call: eventfd by which we call the driver
@@ -91,6 +92,7 @@ struct vhost_virtqueue {
 	void *backend;
 	u16 num;
 	bool addr_set;
+	bool legacy_big_endian;
 	struct devq_addr addr;
 	VIRTIO_DECLARE_FEATURES(features);
 	u32 busyloop_timeout;

@@ -25,6 +25,7 @@ void vhost_vq_init(struct vhost_virtqueue *vq, void (*handle_kick)(struct vhost_
 {
 	memset(vq, 0, sizeof(*vq));
 	vq->handle_kick = handle_kick;
+	vq->legacy_big_endian = !virtio_legacy_is_little_endian();
 	mutex_init(&vq->mutex);
 	vhost_poll_init(&vq->poll, vhost_vq_kick_work, EPOLLIN, vq);
 	devq_init(&vq->ring);
@@ -54,7 +55,7 @@ static int vhost_vq_start_ring(struct vhost_virtqueue *vq)
 		.addr = vq->addr,
 		.num = vq->num,
 		.features = vq->features,
-		.little_endian = virtio_legacy_is_little_endian(),
+		.little_endian = !vq->legacy_big_endian,
 		.slots = &vq->dev->slots,
 	};
 
@@ -249,6 +250,7 @@ void vhost_vq_reset(struct vhost_virtqueue *vq)
 	vq->num = 0;
 	vq->addr_set = false;
 	memset(vq->features_array, 0, sizeof(vq->features_array));
+	vq->legacy_big_endian = !virtio_legacy_is_little_endian();
 	vq->busyloop_timeout = 0;
 	devq_init(&vq->ring);
 	vq->dev->ops->vq_features(vq);

@@ -146,6 +146,11 @@ int vhost_set_vring_endian(int fd, unsigned int index, unsigned int endian)
 	return set_state(fd, VHOST_SET_VRING_ENDIAN, index, endian);
 }
 
+int vhost_get_vring_endian(int fd, unsigned int index)
+{
+	return get_state(fd, VHOST_GET_VRING_ENDIAN, index);
+}
+
 int vhost_set_busyloop_timeout(int fd, unsigned int index, unsigned int us)
 {
 	return set_state(fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, index, us);

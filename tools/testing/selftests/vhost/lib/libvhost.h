@@ -80,6 +80,8 @@ int vhost_set_vring_kick(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_call(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_err(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_endian(int fd, unsigned int index, unsigned int endian);
+/* VHOST_VRING_*_ENDIAN or -errno. */
+int vhost_get_vring_endian(int fd, unsigned int index);
 int vhost_set_busyloop_timeout(int fd, unsigned int index, unsigned int us);
 /* The timeout (>= 0) or -errno. */
 int vhost_get_busyloop_timeout(int fd, unsigned int index);
