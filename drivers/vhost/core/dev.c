@@ -2,6 +2,7 @@
 /* A device file from open to release, and its ioctls. */
 
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -9,32 +10,45 @@
 #include "internal.h"
 
 static const struct vhost_ioctl vhost_ioctls[] = {
-	{ VHOST_GET_FEATURES, vhost_get_features, VHOST_IOCTL_ANYONE },
-	{ VHOST_SET_FEATURES, vhost_set_features, VHOST_IOCTL_ANYONE },
-	{ VHOST_GET_BACKEND_FEATURES, vhost_get_backend_features, VHOST_IOCTL_ANYONE },
-	{ VHOST_SET_BACKEND_FEATURES, vhost_set_backend_features, VHOST_IOCTL_ANYONE },
-	{ VHOST_SET_OWNER, vhost_set_owner, VHOST_IOCTL_ANYONE },
-	{ VHOST_RESET_OWNER, vhost_reset_owner },
-	{ VHOST_SET_MEM_TABLE, vhost_set_mem_table },
-	{ VHOST_UPDATE_MEM_REGIONS, vhost_update_mem_regions },
-	{ VHOST_SET_LOG_BASE, vhost_set_log_base },
-	{ VHOST_SET_LOG_FD, vhost_set_log_fd },
-	{ VHOST_SET_VRING_NUM, vhost_set_vring_num },
-	{ VHOST_SET_VRING_ADDR, vhost_set_vring_addr },
-	{ VHOST_SET_VRING_BASE, vhost_set_vring_base },
-	{ VHOST_GET_VRING_BASE, vhost_get_vring_base },
-	{ VHOST_SET_VRING_KICK, vhost_set_vring_kick },
-	{ VHOST_SET_VRING_CALL, vhost_set_vring_call },
-	{ VHOST_SET_VRING_ERR, vhost_set_vring_err },
-	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, vhost_set_busyloop_timeout },
-	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, vhost_get_busyloop_timeout, VHOST_IOCTL_OUT },
-	{ VHOST_NEW_WORKER, vhost_new_worker, VHOST_IOCTL_OWNED | VHOST_IOCTL_RAW },
-	{ VHOST_FREE_WORKER, vhost_free_worker, VHOST_IOCTL_OWNED },
-	{ VHOST_ATTACH_VRING_WORKER, vhost_attach_vring_worker, VHOST_IOCTL_OWNED },
-	{ VHOST_GET_VRING_WORKER, vhost_get_vring_worker, VHOST_IOCTL_OWNED },
-	{ VHOST_SET_FORK_FROM_OWNER, vhost_set_fork_from_owner,
-	  VHOST_IOCTL_ANYONE | VHOST_IOCTL_RAW },
-	{ VHOST_GET_FORK_FROM_OWNER, vhost_get_fork_from_owner, VHOST_IOCTL_ANYONE },
+	{ VHOST_GET_FEATURES, .fn = vhost_get_features, .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_FEATURES, .fn = vhost_set_features, .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_GET_FEATURES_ARRAY, .fn = vhost_get_features_array,
+	  .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_FEATURES_ARRAY, .fn = vhost_set_features_array,
+	  .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_GET_BACKEND_FEATURES, .fn = vhost_get_backend_features,
+	  .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_BACKEND_FEATURES, .fn = vhost_set_backend_features,
+	  .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_SET_OWNER, .fn = vhost_set_owner, .flags = VHOST_IOCTL_ANYONE },
+	{ VHOST_RESET_OWNER, .fn = vhost_reset_owner },
+	{ VHOST_SET_MEM_TABLE, .fn = vhost_set_mem_table },
+	{ VHOST_UPDATE_MEM_REGIONS, .fn = vhost_update_mem_regions },
+	{ VHOST_SET_LOG_BASE, .fn = vhost_set_log_base },
+	{ VHOST_SET_LOG_FD, .fn = vhost_set_log_fd },
+	{ VHOST_SET_VRING_NUM, .vq_fn = vhost_set_vring_num },
+	{ VHOST_SET_VRING_ADDR, .vq_fn = vhost_set_vring_addr },
+	{ VHOST_SET_VRING_BASE, .vq_fn = vhost_set_vring_base },
+	{ VHOST_GET_VRING_BASE, .vq_fn = vhost_get_vring_base },
+	{ VHOST_SET_VRING_ENDIAN, .vq_fn = vhost_set_vring_endian },
+	{ VHOST_GET_VRING_ENDIAN, .vq_fn = vhost_get_vring_endian,
+	  .flags = VHOST_IOCTL_OUT },
+	{ VHOST_SET_VRING_KICK, .vq_fn = vhost_set_vring_kick },
+	{ VHOST_SET_VRING_CALL, .vq_fn = vhost_set_vring_call },
+	{ VHOST_SET_VRING_ERR, .vq_fn = vhost_set_vring_err },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, .vq_fn = vhost_set_busyloop_timeout },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, .vq_fn = vhost_get_busyloop_timeout,
+	  .flags = VHOST_IOCTL_OUT },
+	{ VHOST_NEW_WORKER, .fn = vhost_new_worker,
+	  .flags = VHOST_IOCTL_OWNED | VHOST_IOCTL_RAW },
+	{ VHOST_FREE_WORKER, .fn = vhost_free_worker, .flags = VHOST_IOCTL_OWNED },
+	{ VHOST_ATTACH_VRING_WORKER, .fn = vhost_attach_vring_worker,
+	  .flags = VHOST_IOCTL_OWNED },
+	{ VHOST_GET_VRING_WORKER, .fn = vhost_get_vring_worker, .flags = VHOST_IOCTL_OWNED },
+	{ VHOST_SET_FORK_FROM_OWNER, .fn = vhost_set_fork_from_owner,
+	  .flags = VHOST_IOCTL_ANYONE | VHOST_IOCTL_RAW },
+	{ VHOST_GET_FORK_FROM_OWNER, .fn = vhost_get_fork_from_owner,
+	  .flags = VHOST_IOCTL_ANYONE },
 };
 
 static const struct vhost_ioctl *vhost_ioctl_find(const struct vhost_ioctl *rows, unsigned int n,
@@ -46,6 +60,24 @@ static const struct vhost_ioctl *vhost_ioctl_find(const struct vhost_ioctl *rows
 		if (rows[i].cmd == cmd)
 			return &rows[i];
 	return NULL;
+}
+
+/* The argument of such a call begins with the queue's index. */
+static int vhost_ioctl_call_vq(struct vhost_dev *dev, const struct vhost_ioctl *row, void *arg)
+{
+	unsigned int index = *(const unsigned int *)arg;
+	struct vhost_virtqueue *vq;
+	int err;
+
+	if (index >= dev->nvqs)
+		return -ENOBUFS;
+	vq = dev->vqs[array_index_nospec(index, dev->nvqs)];
+	err = vhost_vq_lock(vq);
+	if (err)
+		return err;
+	err = row->vq_fn(vq, arg);
+	mutex_unlock(&vq->mutex);
+	return err;
 }
 
 static int vhost_ioctl_call(struct vhost_dev *dev, const struct vhost_ioctl *row,
@@ -61,7 +93,10 @@ static int vhost_ioctl_call(struct vhost_dev *dev, const struct vhost_ioctl *row
 		return -EINVAL;
 	if ((_IOC_DIR(row->cmd) & _IOC_WRITE) && copy_from_user(arg, user, size))
 		return -EFAULT;
-	err = row->fn(dev, arg, user);
+	if (row->vq_fn)
+		err = vhost_ioctl_call_vq(dev, row, arg);
+	else
+		err = row->fn(dev, arg, user);
 	if (err)
 		return err;
 	if (((_IOC_DIR(row->cmd) & _IOC_READ) || (row->flags & VHOST_IOCTL_OUT)) &&

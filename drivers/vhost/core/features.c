@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Feature bits, those of the device and those of the backend protocol. */
 
+#include <linux/minmax.h>
+#include <linux/uaccess.h>
 #include <linux/virtio_config.h>
 
 #include "internal.h"
@@ -10,35 +12,40 @@
 				 BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH) |		\
 				 BIT_ULL(VHOST_BACKEND_F_MEM_UPDATE))
 
+/*
+ * Words that VHOST_[GS]ET_FEATURES_ARRAY looks at: more than there will be bits
+ * for, and few enough that nobody can keep us busy with them (FAULTS 75).
+ */
+#define VHOST_FEATURES_WORDS	64
+
 int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user)
 {
 	*(u64 *)arg = dev->ops->features;
 	return 0;
 }
 
-/* One queue; *old receives what was in force before. */
-static int vhost_swap_features(struct vhost_virtqueue *vq, u64 features, u64 *old)
+static int vhost_set_features_of(struct vhost_virtqueue *vq, const u64 *features)
 {
 	int err = vhost_vq_lock(vq);
 
 	if (err)
 		return err;
-	*old = vq->features;
 	err = vhost_vq_set_features(vq, features);
 	mutex_unlock(&vq->mutex);
 	return err;
 }
 
-int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
+static int vhost_set_all_features(struct vhost_dev *dev, const u64 *features)
 {
-	u64 features = *(u64 *)arg, old = 0, unused;
-	bool iotlb = features & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
+	bool iotlb = features[0] & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
+	u64 old[VIRTIO_FEATURES_U64S];
 	unsigned int i;
 	int err = 0;
 
-	if (features & ~dev->ops->features)
-		return -EOPNOTSUPP;
-	if ((features & BIT_ULL(VHOST_F_LOG_ALL)) &&
+	for (i = 0; i < VIRTIO_FEATURES_U64S; i++)
+		if (features[i] & ~dev->ops->features_array[i])
+			return -EOPNOTSUPP;
+	if ((features[0] & BIT_ULL(VHOST_F_LOG_ALL)) &&
 	    !vhost_log_reaches(dev->log_base, memslots_last(&dev->slots)))
 		return -EFAULT;
 	/* A running ring is in the owner's memory, which others cannot reach. */
@@ -47,17 +54,59 @@ int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
 			return -EPERM;
 	if (iotlb)
 		vhost_iotlb_on(dev);
+	/* The same in all queues, and changed under vhost_dev.mutex only. */
+	virtio_features_copy(old, dev->vqs[0]->features_array);
 	for (i = 0; i < dev->nvqs; i++) {
-		err = vhost_swap_features(dev->vqs[i], features, &old);
+		err = vhost_set_features_of(dev->vqs[i], features);
 		if (err)
 			break;
 	}
 	if (i == dev->nvqs)
 		return iotlb ? 0 : vhost_iotlb_off(dev);
-	/* All queues had the same ones, and shall have them again. */
 	while (i--)
-		vhost_swap_features(dev->vqs[i], old, &unused);
+		vhost_set_features_of(dev->vqs[i], old);
 	return err;
+}
+
+int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	const u64 features[VIRTIO_FEATURES_U64S] = { *(u64 *)arg };
+
+	return vhost_set_all_features(dev, features);
+}
+
+int vhost_get_features_array(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	struct vhost_features_array __user *array = user;
+	struct vhost_features_array *head = arg;
+	u64 words;
+
+	if (copy_from_user(head, array, sizeof(*head)))
+		return -EFAULT;
+	if (head->count > VHOST_FEATURES_WORDS)
+		return -E2BIG;
+	words = min_t(u64, head->count, VIRTIO_FEATURES_U64S);
+	if (copy_to_user(array->features, dev->ops->features_array, words * sizeof(u64)) ||
+	    clear_user(array->features + words, (head->count - words) * sizeof(u64)))
+		return -EFAULT;
+	return 0;
+}
+
+int vhost_set_features_array(struct vhost_dev *dev, void *arg, void __user *user)
+{
+	const struct vhost_features_array __user *array = user;
+	const struct vhost_features_array *head = arg;
+	u64 features[VHOST_FEATURES_WORDS] = {};
+	unsigned int i;
+
+	if (head->count > VHOST_FEATURES_WORDS)
+		return -E2BIG;
+	if (copy_from_user(features, array->features, head->count * sizeof(u64)))
+		return -EFAULT;
+	for (i = VIRTIO_FEATURES_U64S; i < head->count; i++)
+		if (features[i])
+			return -EOPNOTSUPP;
+	return vhost_set_all_features(dev, features);
 }
 
 int vhost_get_backend_features(struct vhost_dev *dev, void *arg, void __user *user)

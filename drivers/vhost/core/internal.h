@@ -25,6 +25,8 @@ void vhost_dev_disown(struct vhost_dev *dev);
 /* features.c */
 int vhost_get_features(struct vhost_dev *dev, void *arg, void __user *user);
 int vhost_set_features(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_get_features_array(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_set_features_array(struct vhost_dev *dev, void *arg, void __user *user);
 int vhost_get_backend_features(struct vhost_dev *dev, void *arg, void __user *user);
 int vhost_set_backend_features(struct vhost_dev *dev, void *arg, void __user *user);
 
@@ -51,19 +53,21 @@ void vhost_vq_log_apply(struct vhost_virtqueue *vq);
 void vhost_vq_log_signal(struct vhost_virtqueue *vq);
 
 /* ioctl_vring.c */
-int vhost_set_vring_num(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_addr(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_base(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_get_vring_base(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_kick(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_call(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_vring_err(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_set_busyloop_timeout(struct vhost_dev *dev, void *arg, void __user *user);
-int vhost_get_busyloop_timeout(struct vhost_dev *dev, void *arg, void __user *user);
+int vhost_set_vring_num(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_base(struct vhost_virtqueue *vq, void *arg);
+int vhost_get_vring_base(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_endian(struct vhost_virtqueue *vq, void *arg);
+int vhost_get_vring_endian(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_kick(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_call(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_vring_err(struct vhost_virtqueue *vq, void *arg);
+int vhost_set_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
+int vhost_get_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
 
 /* vq.c */
 void vhost_vq_rearm(struct vhost_virtqueue *vq);
-int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features);
+int vhost_vq_set_features(struct vhost_virtqueue *vq, const u64 *features);
 int vhost_vq_set_addr(struct vhost_virtqueue *vq, const struct devq_addr *addr, bool log_ring,
 		      u64 log_addr);
 void vhost_vq_reset(struct vhost_virtqueue *vq);

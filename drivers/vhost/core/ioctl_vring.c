@@ -1,54 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ioctls about one queue: size, areas, position, eventfds, busy polling. */
+/*
+ * Ioctls about one queue: size, areas, position, byte order, eventfds, busy
+ * polling. Each handler is called with the queue locked, under vhost_dev.mutex.
+ */
 
-#include <linux/cleanup.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/log2.h>
-#include <linux/nospec.h>
 #include <linux/virtio_ring.h>
 
 #include "internal.h"
 
-/*
- * The queue an argument is about, locked. Each such argument starts with the
- * queue's index. -ENOBUFS if there is no such queue, -EINTR if killed.
- */
-static struct vhost_virtqueue *vhost_vq_get(struct vhost_dev *dev, const void *arg)
-{
-	unsigned int index = *(const unsigned int *)arg;
-	struct vhost_virtqueue *vq;
-	int err;
-
-	if (index >= dev->nvqs)
-		return ERR_PTR(-ENOBUFS);
-	vq = dev->vqs[array_index_nospec(index, dev->nvqs)];
-	err = vhost_vq_lock(vq);
-	return err ? ERR_PTR(err) : vq;
-}
-
-static void vhost_vq_put(struct vhost_virtqueue *vq)
-{
-	mutex_unlock(&vq->mutex);
-}
-
-int vhost_set_vring_num(struct vhost_dev *dev, void *arg, void __user *user)
+int vhost_set_vring_num(struct vhost_virtqueue *vq, void *arg)
 {
 	const struct vhost_vring_state *state = arg;
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
-	int err = 0;
 
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
 	if (vq->backend)
-		err = -EBUSY;
-	else if (state->num > 0xffff || !is_power_of_2(state->num))
-		err = -EINVAL;
-	else
-		vq->num = state->num;
-	vhost_vq_put(vq);
-	return err;
+		return -EBUSY;
+	if (state->num > 0xffff || !is_power_of_2(state->num))
+		return -EINVAL;
+	vq->num = state->num;
+	return 0;
 }
 
 /* The alignments of virtio 1.3, 2.7; that of the log is that of the used ring. */
@@ -60,7 +33,7 @@ static bool vring_addr_aligned(const struct vhost_vring_addr *addr)
 	       IS_ALIGNED(addr->log_guest_addr, VRING_USED_ALIGN_SIZE);
 }
 
-int vhost_set_vring_addr(struct vhost_dev *dev, void *arg, void __user *user)
+int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg)
 {
 	const struct vhost_vring_addr *addr = arg;
 	struct devq_addr areas = {
@@ -68,75 +41,72 @@ int vhost_set_vring_addr(struct vhost_dev *dev, void *arg, void __user *user)
 		.driver = addr->avail_user_addr,
 		.device = addr->used_user_addr,
 	};
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
-	int err = 0;
 
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
-	if (addr->flags & ~BIT(VHOST_VRING_F_LOG)) {
-		err = -EOPNOTSUPP;
-	} else if (areas.desc != (unsigned long)areas.desc ||
-		   areas.driver != (unsigned long)areas.driver ||
-		   areas.device != (unsigned long)areas.device) {
-		err = -EFAULT;
-	} else if (!vring_addr_aligned(addr)) {
-		err = -EINVAL;
-	} else {
-		err = vhost_vq_set_addr(vq, &areas, addr->flags & BIT(VHOST_VRING_F_LOG),
-					addr->log_guest_addr);
-	}
-	vhost_vq_put(vq);
-	return err;
+	if (addr->flags & ~BIT(VHOST_VRING_F_LOG))
+		return -EOPNOTSUPP;
+	if (areas.desc != (unsigned long)areas.desc ||
+	    areas.driver != (unsigned long)areas.driver ||
+	    areas.device != (unsigned long)areas.device)
+		return -EFAULT;
+	if (!vring_addr_aligned(addr))
+		return -EINVAL;
+	return vhost_vq_set_addr(vq, &areas, addr->flags & BIT(VHOST_VRING_F_LOG),
+				 addr->log_guest_addr);
 }
 
-int vhost_set_vring_base(struct vhost_dev *dev, void *arg, void __user *user)
+int vhost_set_vring_base(struct vhost_virtqueue *vq, void *arg)
 {
 	const struct vhost_vring_state *state = arg;
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
-	int err = 0;
 
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
 	if (vq->backend)
-		err = -EBUSY;
-	else if (state->num > 0xffff)
-		err = -EINVAL;
-	else
-		vq->ring.pos.avail = state->num;
-	vhost_vq_put(vq);
-	return err;
-}
-
-/* Harmless on a running queue: QEMU's monitor asks for it at any time. */
-int vhost_get_vring_base(struct vhost_dev *dev, void *arg, void __user *user)
-{
-	struct vhost_vring_state *state = arg;
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
-
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
-	state->num = vq->ring.pos.avail;
-	vhost_vq_put(vq);
+		return -EBUSY;
+	if (state->num > 0xffff)
+		return -EINVAL;
+	vq->ring.pos.avail = state->num;
 	return 0;
 }
 
-int vhost_set_vring_kick(struct vhost_dev *dev, void *arg, void __user *user)
+/* Harmless on a running queue: QEMU's monitor asks for it at any time. */
+int vhost_get_vring_base(struct vhost_virtqueue *vq, void *arg)
+{
+	struct vhost_vring_state *state = arg;
+
+	state->num = vq->ring.pos.avail;
+	return 0;
+}
+
+/* The byte order of a guest that is not of this processor's, should its driver be legacy. */
+int vhost_set_vring_endian(struct vhost_virtqueue *vq, void *arg)
+{
+	const struct vhost_vring_state *state = arg;
+
+	if (vq->backend)
+		return -EBUSY;
+	if (state->num != VHOST_VRING_LITTLE_ENDIAN && state->num != VHOST_VRING_BIG_ENDIAN)
+		return -EINVAL;
+	vq->legacy_big_endian = state->num == VHOST_VRING_BIG_ENDIAN;
+	return 0;
+}
+
+int vhost_get_vring_endian(struct vhost_virtqueue *vq, void *arg)
+{
+	struct vhost_vring_state *state = arg;
+
+	state->num = vq->legacy_big_endian ? VHOST_VRING_BIG_ENDIAN : VHOST_VRING_LITTLE_ENDIAN;
+	return 0;
+}
+
+int vhost_set_vring_kick(struct vhost_virtqueue *vq, void *arg)
 {
 	const struct vhost_vring_file *file = arg;
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
-	struct file *kick = NULL, *old;
+	struct file *kick = NULL, *old = vq->kick;
 	int err = 0;
 
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
 	if (file->fd != VHOST_FILE_UNBIND) {
 		kick = eventfd_fget(file->fd);
-		if (IS_ERR(kick)) {
-			vhost_vq_put(vq);
+		if (IS_ERR(kick))
 			return PTR_ERR(kick);
-		}
 	}
-	old = vq->kick;
 	vhost_poll_stop(&vq->poll);
 	if (kick)
 		err = vhost_poll_start(&vq->poll, kick);
@@ -147,66 +117,49 @@ int vhost_set_vring_kick(struct vhost_dev *dev, void *arg, void __user *user)
 	} else {
 		vq->kick = kick;
 	}
-	vhost_vq_put(vq);
 	if (old)
 		fput(old);
 	return err;
 }
 
-/* Put another eventfd, or none, into a queue's @slot and let go of the old one. */
-static int vhost_vq_swap_eventfd(struct vhost_dev *dev, void *arg, size_t slot)
+/* Put another eventfd, or none, into @place and let go of the old one. */
+static int vhost_vq_swap_eventfd(struct eventfd_ctx **place, const struct vhost_vring_file *file)
 {
-	const struct vhost_vring_file *file = arg;
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
-	struct eventfd_ctx *ctx = NULL, **place;
+	struct eventfd_ctx *ctx = NULL;
 
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
 	if (file->fd != VHOST_FILE_UNBIND) {
 		ctx = eventfd_ctx_fdget(file->fd);
-		if (IS_ERR(ctx)) {
-			vhost_vq_put(vq);
+		if (IS_ERR(ctx))
 			return PTR_ERR(ctx);
-		}
 	}
-	place = (void *)vq + slot;
 	swap(ctx, *place);
-	vhost_vq_put(vq);
 	if (ctx)
 		eventfd_ctx_put(ctx);
 	return 0;
 }
 
-int vhost_set_vring_call(struct vhost_dev *dev, void *arg, void __user *user)
+int vhost_set_vring_call(struct vhost_virtqueue *vq, void *arg)
 {
-	return vhost_vq_swap_eventfd(dev, arg, offsetof(struct vhost_virtqueue, call));
+	return vhost_vq_swap_eventfd(&vq->call, arg);
 }
 
-int vhost_set_vring_err(struct vhost_dev *dev, void *arg, void __user *user)
+int vhost_set_vring_err(struct vhost_virtqueue *vq, void *arg)
 {
-	return vhost_vq_swap_eventfd(dev, arg, offsetof(struct vhost_virtqueue, err));
+	return vhost_vq_swap_eventfd(&vq->err, arg);
 }
 
-int vhost_set_busyloop_timeout(struct vhost_dev *dev, void *arg, void __user *user)
+int vhost_set_busyloop_timeout(struct vhost_virtqueue *vq, void *arg)
 {
 	const struct vhost_vring_state *state = arg;
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
 
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
 	vq->busyloop_timeout = state->num;
-	vhost_vq_put(vq);
 	return 0;
 }
 
-int vhost_get_busyloop_timeout(struct vhost_dev *dev, void *arg, void __user *user)
+int vhost_get_busyloop_timeout(struct vhost_virtqueue *vq, void *arg)
 {
 	struct vhost_vring_state *state = arg;
-	struct vhost_virtqueue *vq = vhost_vq_get(dev, arg);
 
-	if (IS_ERR(vq))
-		return PTR_ERR(vq);
 	state->num = vq->busyloop_timeout;
-	vhost_vq_put(vq);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/types.h>
+#include <linux/virtio_features.h>
 #include <linux/xarray.h>
 #include <uapi/linux/vhost.h>
 
@@ -114,8 +115,10 @@ struct vhost_iotlb {
  * @addr: user addresses of the three areas
  * @addr_set: @addr was given since its meaning changed
  * @log_ring: log writes to the device area
- * @log_addr: its address for the log
- * @features: feature bits in force
+ * @legacy_big_endian: byte order of a ring without VIRTIO_F_VERSION_1
+ * @log_addr: address of the device area for the log
+ * @features: feature bits in force, the first 64
+ * @features_array: all of them
  * @iotlb_version: vhost_iotlb.version when the turn began
  * @busyloop_timeout: how long to poll an empty queue, microseconds
  * @kick: eventfd by which the driver calls us
@@ -137,9 +140,10 @@ struct vhost_virtqueue {
 	u16 num;
 	bool addr_set;
 	bool log_ring;
+	bool legacy_big_endian;
 	u64 log_addr;
 	struct devq_addr addr;
-	u64 features;
+	VIRTIO_DECLARE_FEATURES(features);
 	u64 iotlb_version;
 	u32 busyloop_timeout;
 	struct file *kick;
@@ -154,11 +158,14 @@ struct vhost_virtqueue {
  * @cmd: the number; its size is what is copied in, and out if it says _IOR
  * @fn: handles it under vhost_dev.mutex, with the argument at @arg in kernel
  *	memory (up to VHOST_IOCTL_ARG bytes) and its user address at @user
+ * @vq_fn: instead of @fn, for calls whose argument begins with the index of a
+ *	queue: that queue is locked as well
  * @flags: VHOST_IOCTL_*
  */
 struct vhost_ioctl {
 	unsigned int cmd;
 	int (*fn)(struct vhost_dev *dev, void *arg, void __user *user);
+	int (*vq_fn)(struct vhost_virtqueue *vq, void *arg);
 	unsigned int flags;
 };
 
@@ -172,7 +179,8 @@ struct vhost_ioctl {
 
 /**
  * struct vhost_dev_ops - what a device driver brings
- * @features: feature bits it offers
+ * @features: feature bits it offers, the first 64
+ * @features_array: all of them
  * @ioctls: its own ioctls
  * @nioctls: how many
  * @vq_features: called under the queue's mutex after its features were set
@@ -181,7 +189,7 @@ struct vhost_ioctl {
  *	work but for kick eventfds
  */
 struct vhost_dev_ops {
-	u64 features;
+	VIRTIO_DECLARE_FEATURES(features);
 	const struct vhost_ioctl *ioctls;
 	unsigned int nioctls;
 	void (*vq_features)(struct vhost_virtqueue *vq);

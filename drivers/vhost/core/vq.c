@@ -26,6 +26,7 @@ void vhost_vq_init(struct vhost_virtqueue *vq, void (*handle_kick)(struct vhost_
 {
 	memset(vq, 0, sizeof(*vq));
 	vq->handle_kick = handle_kick;
+	vq->legacy_big_endian = !virtio_legacy_is_little_endian();
 	mutex_init(&vq->mutex);
 	vhost_poll_init(&vq->poll, vhost_vq_kick_work, EPOLLIN, vq);
 	devq_init(&vq->ring);
@@ -57,7 +58,7 @@ static int vhost_vq_start_ring(struct vhost_virtqueue *vq)
 		.addr = vq->addr,
 		.num = vq->num,
 		.features = vq->features,
-		.little_endian = virtio_legacy_is_little_endian(),
+		.little_endian = !vq->legacy_big_endian,
 		.slots = &dev->slots.map,
 		.iotlb = iotlb ? &dev->iotlb.map : NULL,
 	};
@@ -220,13 +221,13 @@ void vhost_vq_rearm(struct vhost_virtqueue *vq)
 #define VHOST_VQ_LIGHT_FEATURES	BIT_ULL(VHOST_F_LOG_ALL)
 
 /* Have a running queue go on where it stands with new features. */
-static int vhost_vq_restart(struct vhost_virtqueue *vq, u64 old)
+static int vhost_vq_restart(struct vhost_virtqueue *vq, const u64 *old)
 {
 	int err = vhost_vq_start_ring(vq);
 
 	if (err) {
 		/* The ring stays started; the next turn finds out as well. */
-		vq->features = old;
+		virtio_features_copy(vq->features_array, old);
 		vhost_vq_start_ring(vq);
 	}
 	vhost_vq_requeue(vq);
@@ -236,7 +237,7 @@ static int vhost_vq_restart(struct vhost_virtqueue *vq, u64 old)
 /**
  * vhost_vq_set_features - put feature bits in force
  * @vq: the queue; if it runs, its ring starts anew where it stands
- * @features: what was negotiated
+ * @features: what was negotiated, VIRTIO_FEATURES_U64S words
  *
  * With or without VIRTIO_F_ACCESS_PLATFORM the addresses of the ring mean
  * something else: a change of that bit has the queue wait for new ones.
@@ -245,15 +246,17 @@ static int vhost_vq_restart(struct vhost_virtqueue *vq, u64 old)
  * Return: 0, or -EFAULT if the ring of a running queue cannot be accessed; the
  * old features are in force then.
  */
-int vhost_vq_set_features(struct vhost_virtqueue *vq, u64 features)
+int vhost_vq_set_features(struct vhost_virtqueue *vq, const u64 *features)
 {
-	u64 old = vq->features, changed = old ^ features;
+	u64 old[VIRTIO_FEATURES_U64S], changed;
 	int err = 0;
 
 	lockdep_assert_held(&vq->mutex);
-	if (!changed)
+	if (virtio_features_equal(features, vq->features_array))
 		return 0;
-	vq->features = features;
+	virtio_features_copy(old, vq->features_array);
+	virtio_features_copy(vq->features_array, features);
+	changed = old[0] ^ features[0];
 	if (changed & BIT_ULL(VIRTIO_F_ACCESS_PLATFORM))
 		vq->addr_set = false;
 	else if (vq->backend && vq->addr_set && (changed & ~VHOST_VQ_LIGHT_FEATURES))
@@ -335,7 +338,8 @@ void vhost_vq_reset(struct vhost_virtqueue *vq)
 	vq->addr_set = false;
 	vq->log_ring = false;
 	vq->log_addr = 0;
-	vq->features = 0;
+	memset(vq->features_array, 0, sizeof(vq->features_array));
+	vq->legacy_big_endian = !virtio_legacy_is_little_endian();
 	vq->busyloop_timeout = 0;
 	devq_init(&vq->ring);
 	vhost_vq_log_apply(vq);

@@ -180,7 +180,12 @@ void vhost_net_vq_features(struct vhost_virtqueue *vq)
 	struct vhost_net_queue *q = vhost_net_queue(vq);
 	const u64 long_hdr = BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) | BIT_ULL(VIRTIO_F_VERSION_1);
 
-	q->hdr_len = vq->features & long_hdr ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
-					       sizeof(struct virtio_net_hdr);
+	if (virtio_features_test_bit(vq->features_array, VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO) ||
+	    virtio_features_test_bit(vq->features_array, VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO))
+		q->hdr_len = sizeof(struct virtio_net_hdr_v1_hash_tunnel);
+	else if (vq->features & long_hdr)
+		q->hdr_len = sizeof(struct virtio_net_hdr_mrg_rxbuf);
+	else
+		q->hdr_len = sizeof(struct virtio_net_hdr);
 	q->sock_hdr = !(vq->features & BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR));
 }

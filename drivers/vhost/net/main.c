@@ -11,18 +11,28 @@
 #include "net.h"
 
 static const struct vhost_ioctl vhost_net_ioctls[] = {
-	{ VHOST_NET_SET_BACKEND, vhost_net_set_backend },
+	{ VHOST_NET_SET_BACKEND, .fn = vhost_net_set_backend },
 };
 
+/* The header grows with these; a tap that does not know it would take half of it for data. */
+#define VHOST_NET_TUNNEL_FEATURES						\
+	(COMPAT_TUN_UDP_TUNNEL ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO) |	\
+				 VIRTIO_BIT(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO) : 0)
+
 static const struct vhost_dev_ops vhost_net_ops = {
-	.features = BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
-		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
-		    BIT_ULL(VIRTIO_F_VERSION_1) |
-		    BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
-		    BIT_ULL(VIRTIO_F_RING_RESET) |
-		    BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
-		    BIT_ULL(VHOST_F_LOG_ALL) |
-		    BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR),
+	.features_array = {
+		BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
+		BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
+		BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+		BIT_ULL(VIRTIO_F_VERSION_1) |
+		BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+		BIT_ULL(VIRTIO_F_IN_ORDER) |
+		BIT_ULL(VIRTIO_F_RING_RESET) |
+		BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) |
+		BIT_ULL(VHOST_F_LOG_ALL) |
+		BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR),
+		VHOST_NET_TUNNEL_FEATURES,
+	},
 	.ioctls = vhost_net_ioctls,
 	.nioctls = ARRAY_SIZE(vhost_net_ioctls),
 	.vq_features = vhost_net_vq_features,

@@ -216,14 +216,16 @@ static int rx_put(const struct iovec *seg, size_t skip, const void *from, size_t
 /* The part of the header that is ours: all of it, or the number of buffers. */
 static int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg, unsigned int n)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = {
-		.num_buffers = __cpu_to_virtio16(rx->q.vq.ring.little_endian, n),
+	struct virtio_net_hdr_v1_hash_tunnel hdr = {
+		.hash_hdr.hdr.num_buffers = __cpu_to_virtio16(rx->q.vq.ring.little_endian, n),
 	};
-	size_t skip = rx->q.sock_hdr ? offsetof(typeof(hdr), num_buffers) : 0;
+	size_t from = 0, to = rx->q.hdr_len;
 
-	if (skip >= rx->q.hdr_len)
-		return 0;
-	return rx_put(seg, skip, (void *)&hdr + skip, rx->q.hdr_len - skip);
+	if (rx->q.sock_hdr) {
+		from = offsetof(struct virtio_net_hdr_v1, num_buffers);
+		to = min_t(size_t, to, sizeof(struct virtio_net_hdr_v1));
+	}
+	return from < to ? rx_put(seg, from, (void *)&hdr + from, to - from) : 0;
 }
 
 /* Receive a packet into a buffer. Returns its length with header, or an error. */
@@ -262,11 +264,7 @@ static void rx_fill_used(const struct vhost_net_rx *rx, struct devq_used *used, 
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		used[i] = (struct devq_used) {
-			.id = chain[i].id,
-			.ndesc = chain[i].ndesc,
-			.len = min_t(u32, len, chain[i].in_len),
-		};
+		used[i] = devq_use(&chain[i], min_t(u32, len, chain[i].in_len));
 		len -= used[i].len;
 	}
 }

@@ -15,8 +15,8 @@
 
 #include "net.h"
 
-/* What a tap takes for the largest header there is (virtio 1.3, 5.1.6). */
-#define TX_HDR_ROOM	24
+/* What a tap takes for the largest header there is. */
+#define TX_HDR_ROOM	sizeof(struct virtio_net_hdr_v1_hash_tunnel)
 
 /* Copy @len bytes at @skip of a scattered packet. */
 static int tx_gather(void *to, const struct iovec *seg, size_t skip, size_t len)
@@ -162,7 +162,7 @@ static bool tx_batch(struct vhost_net_tx *tx, unsigned int n, struct vhost_net_b
 		err = tx_packet(tx, chain);
 		if (err)
 			break;
-		tx->used[i] = (struct devq_used) { .id = chain->id, .ndesc = chain->ndesc };
+		tx->used[i] = devq_use(chain, 0);
 		spent = vhost_net_spend(budget, chain->out_len);
 	}
 	tx_flush(tx);

@@ -92,11 +92,15 @@ struct devq_chain {
  * struct devq_used - one buffer to give back
  * @id: devq_chain.id
  * @ndesc: devq_chain.ndesc
+ * @full: the device-writable part, if any, was written to its end
  * @len: bytes written to the device-writable part
+ *
+ * Made by devq_use().
  */
 struct devq_used {
 	u16 id;
 	u16 ndesc;
+	bool full;
 	u32 len;
 };
 
@@ -252,6 +256,8 @@ struct devq_desc {
  * @features: what the driver negotiated
  * @num: queue size
  * @event_idx: VIRTIO_RING_F_EVENT_IDX negotiated
+ * @in_order: VIRTIO_F_IN_ORDER negotiated
+ * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY negotiated
  * @little_endian: byte order of the ring
  * @kicks_off: the driver was told that kicks are not needed
  * @signalled_valid: @signalled says where the last signal was sent
@@ -288,6 +294,8 @@ struct devq {
 	u64 features;
 	u16 num;
 	bool event_idx;
+	bool in_order;
+	bool notify_on_empty;
 	bool little_endian;
 	bool kicks_off;
 	bool signalled_valid;
@@ -482,12 +490,30 @@ static inline void devq_unpop(struct devq *dq, const struct devq_chain *chain, u
 }
 
 /**
+ * devq_use - a buffer that the device is done with
+ * @chain: the buffer, popped
+ * @len: bytes written to its device-writable part
+ *
+ * Return: what devq_push() takes.
+ */
+static inline struct devq_used devq_use(const struct devq_chain *chain, u32 len)
+{
+	return (struct devq_used) {
+		.id = chain->id,
+		.ndesc = chain->ndesc,
+		.full = len == chain->in_len,
+		.len = len,
+	};
+}
+
+/**
  * devq_push - give used buffers to the driver
  * @dq: the queue
  * @used: the buffers
  * @n: how many, at most the queue size
  *
- * All of them become visible at once.
+ * All of them become visible at once. A device that offers VIRTIO_F_IN_ORDER
+ * pushes buffers in the order it popped them; others may choose.
  *
  * Context: between devq_enter() and devq_exit(); may sleep.
  * Return: 0, or -EIO if the ring is broken; none is visible then.

@@ -155,48 +155,47 @@ const struct ring_variant ring_variants[RING_VARIANTS] = {
 	{ &mock_split, &ring_memory_user, V1 | EVENT },
 	{ &mock_split, &ring_memory_user, EVENT, true },
 	{ &mock_split, &ring_memory_user, 0, false },
+	{ &mock_split, &ring_memory_kernel, V1 | EVENT | ORDER },
+	{ &mock_split, &ring_memory_user, V1 | ORDER },
 };
 
 void ring_variant_desc(const struct ring_variant *v, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s, %s memory, %s, %s", v->layout->name,
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s, %s memory, %s, %s%s", v->layout->name,
 		 v->memory->name, v->features & V1 ? "version 1" :
 		 v->little_endian ? "legacy" : "legacy big endian",
-		 v->features & EVENT ? "event index" : "flags");
+		 v->features & EVENT ? "event index" : "flags",
+		 v->features & ORDER ? ", in order" : "");
 }
 
-static const void *next_variant(const struct ring_variant *prev, char *desc,
-				bool (*wanted)(const struct ring_variant *v))
+/* The variant behind @prev that has @features, over @memory if not NULL. */
+static const void *next_variant(const struct ring_variant *prev, char *desc, u64 features,
+				const struct ring_memory *memory)
 {
 	const struct ring_variant *v;
 
 	for (v = prev ? prev + 1 : ring_variants; v < ring_variants + RING_VARIANTS; v++)
-		if (wanted(v)) {
+		if (!(features & ~v->features) && (!memory || v->memory == memory)) {
 			ring_variant_desc(v, desc);
 			return v;
 		}
 	return NULL;
 }
 
-static bool has_events(const struct ring_variant *v)
+const void *ring_gen_params_with(const void *prev, char *desc, u64 feature)
 {
-	return v->features & EVENT;
+	return next_variant(prev, desc, feature, NULL);
 }
 
 const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	return next_variant(prev, desc, has_events);
+	return next_variant(prev, desc, EVENT, NULL);
 }
 
 /* Only user memory can be gone when it is used. */
-static bool is_user(const struct ring_variant *v)
-{
-	return v->memory == &ring_memory_user;
-}
-
 const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	return next_variant(prev, desc, is_user);
+	return next_variant(prev, desc, 0, &ring_memory_user);
 }
 
 /**
@@ -240,6 +239,7 @@ struct ring *ring_open(struct kunit *test, u16 num, u16 base)
 		.layout = v->layout,
 		.num = num,
 		.event_idx = v->features & EVENT,
+		.in_order = v->features & ORDER,
 		.little_endian = v->little_endian || (v->features & V1),
 		.slot = new_zeroed(test, num * sizeof(struct mock_slot)),
 	};
@@ -325,9 +325,7 @@ int ring_push(struct ring *r, const struct devq_chain *chain, unsigned int n, u3
 	int err;
 
 	for (i = 0; i < n; i++)
-		used[i] = (struct devq_used) {
-			.id = chain[i].id, .ndesc = chain[i].ndesc, .len = len,
-		};
+		used[i] = devq_use(&chain[i], len);
 	devq_enter(&r->dq);
 	err = devq_push(&r->dq, used, n);
 	devq_exit(&r->dq);

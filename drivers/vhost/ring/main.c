@@ -178,6 +178,8 @@ int devq_start(struct devq *dq, const struct devq_config *cfg)
 	dq->num = cfg->num;
 	dq->features = cfg->features;
 	dq->event_idx = cfg->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
+	dq->in_order = cfg->features & BIT_ULL(VIRTIO_F_IN_ORDER);
+	dq->notify_on_empty = cfg->features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
 	dq->little_endian = cfg->little_endian ||
 			    (cfg->features & BIT_ULL(VIRTIO_F_VERSION_1));
 	dq->slots = cfg->slots;

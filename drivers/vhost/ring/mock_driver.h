@@ -56,11 +56,13 @@ struct mock_done {
 /**
  * struct mock_slot - what the driver knows about one descriptor
  * @token: of the chain that starts here; NULL if none does
- * @ndesc: descriptors of that chain
+ * @in_len: device-writable bytes of that chain
+ * @ndesc: its descriptors
  * @next: next one of the chain, or of the free list
  */
 struct mock_slot {
 	void *token;
+	u32 in_len;
 	u16 ndesc;
 	u16 next;
 };
@@ -72,6 +74,7 @@ struct mock_layout;
  * @layout: how it is laid out
  * @num: queue size
  * @event_idx: VIRTIO_RING_F_EVENT_IDX negotiated
+ * @in_order: VIRTIO_F_IN_ORDER negotiated
  * @little_endian: byte order of the ring
  * @desc: split: descriptor table
  * @avail: split: available ring
@@ -80,7 +83,12 @@ struct mock_layout;
  * @published: how much of that the device was told
  * @kicked: @published when last asked whether to kick
  * @used_idx: used entries taken so far
+ * @batch: in order: the entry that says how far a batch goes was read, but not
+ *	all of the batch was taken
+ * @batch_id: what it names
+ * @batch_len: what it says of that one
  * @free: first descriptor of the free list
+ * @free_last: its last descriptor
  * @nfree: how many are in it
  * @slot: one for each descriptor
  */
@@ -88,6 +96,7 @@ struct mock_ring {
 	const struct mock_layout *layout;
 	u16 num;
 	bool event_idx;
+	bool in_order;
 	bool little_endian;
 
 	struct vring_desc *desc;
@@ -98,7 +107,11 @@ struct mock_ring {
 	u16 published;
 	u16 kicked;
 	u16 used_idx;
+	bool batch;
+	u32 batch_id;
+	u32 batch_len;
 	u16 free;
+	u16 free_last;
 	u16 nfree;
 	struct mock_slot *slot;
 };
@@ -194,7 +207,9 @@ static inline void mock_split_init(struct mock_ring *mr, void *mem, u16 base,
 	mr->used_idx = base;
 	mock_raw(u16, mr->avail->idx) = mock16(mr, base);
 	mock_raw(u16, mr->used->idx) = mock16(mr, base);
+	mr->batch = false;
 	mr->free = 0;
+	mr->free_last = mr->num - 1;
 	mr->nfree = mr->num;
 	for (i = 0; i < mr->num; i++)
 		mr->slot[i] = (struct mock_slot) { .next = i + 1 };
@@ -247,6 +262,9 @@ static inline int mock_split_add_mixed(struct mock_ring *mr, const struct mock_b
 				      mock_split_flags(&buf[i], i + 1 < n), i - direct + 1);
 	}
 	mock_split_take(mr, head, last, ndesc, token);
+	mr->slot[head].in_len = 0;
+	for (i = 0; i < n; i++)
+		mr->slot[head].in_len += buf[i].in ? buf[i].len : 0;
 	return 0;
 }
 
@@ -282,7 +300,10 @@ static inline u16 mock_split_seen(const struct mock_ring *mr)
 	return mock16(mr, smp_load_acquire(&mock_raw(u16, mr->used->idx)));
 }
 
-/* Back to the free list. False if the driver has no such chain. */
+/*
+ * Back to the free list, to its end: that keeps descriptors in ring order if the
+ * device gives them back in order. False if the driver has no such chain.
+ */
 static inline bool mock_split_release(struct mock_ring *mr, u32 head, struct mock_done *done)
 {
 	unsigned int i;
@@ -294,22 +315,46 @@ static inline bool mock_split_release(struct mock_ring *mr, u32 head, struct moc
 	mr->slot[head].token = NULL;
 	for (i = 1; i < mr->slot[head].ndesc; i++)
 		last = mr->slot[last].next;
-	mr->slot[last].next = mr->free;
-	mr->free = head;
+	if (mr->nfree)
+		mr->slot[mr->free_last].next = head;
+	else
+		mr->free = head;
+	mr->free_last = last;
 	mr->nfree += mr->slot[head].ndesc;
 	return true;
+}
+
+/*
+ * In order: the next buffer is the one behind the free descriptors. It has an
+ * entry of its own only if a batch ends with it (virtio 1.3, 2.7.9).
+ */
+static inline u32 mock_split_next_used(struct mock_ring *mr, u32 id, u32 *len)
+{
+	u16 next = (mr->free + mr->nfree) % mr->num;
+
+	if (!mr->batch) {
+		mr->batch_id = id;
+		mr->batch_len = *len;
+	}
+	mr->batch = mr->batch_id != next;
+	*len = mr->batch ? mr->slot[next].in_len : mr->batch_len;
+	return next;
 }
 
 static inline bool mock_split_get(struct mock_ring *mr, struct mock_done *done)
 {
 	struct vring_used_elem *elem = &mr->used->ring[mr->used_idx & (mr->num - 1)];
 	u16 ready = mock_split_seen(mr) - mr->used_idx;
+	u32 id;
 
 	*done = (struct mock_done) {};
 	if (!ready)
 		return false;
+	id = mock32(mr, mock_raw(u32, elem->id));
 	done->len = mock32(mr, mock_raw(u32, elem->len));
-	if (ready > mr->num || !mock_split_release(mr, mock32(mr, mock_raw(u32, elem->id)), done))
+	if (mr->in_order)
+		id = mock_split_next_used(mr, id, &done->len);
+	if (ready > mr->num || !mock_split_release(mr, id, done))
 		done->bad = true;
 	mr->used_idx++;
 	return true;

@@ -306,9 +306,12 @@ static struct sim_chain *device_finish(struct sim *s)
 	struct sim_chain *c = sim_first(&s->held);
 	u32 i, skip = random_chance(&s->rnd, 60) ? 0 : random_below(&s->rnd, s->nheld);
 
+	if (s->r->dq.in_order)
+		skip = 0;
 	while (skip--)
 		c = list_next_entry(c, link);
-	c->written = random_below(&s->rnd, c->in_len + 1);
+	c->written = random_chance(&s->rnd, 50) ? c->in_len :
+						  random_below(&s->rnd, c->in_len + 1);
 	for (i = 0; i < c->written; i++)
 		s->bytes[i] = sim_byte(~c->tag, i);
 	KUNIT_EXPECT_EQ(s->test, ring_scatter(s->r, &c->popped, s->bytes, c->written),
@@ -326,9 +329,7 @@ static void device_push(struct sim *s, unsigned int max)
 	for (i = 0; i < n; i++) {
 		struct sim_chain *c = device_finish(s);
 
-		used[i] = (struct devq_used) {
-			.id = c->popped.id, .ndesc = c->popped.ndesc, .len = c->written,
-		};
+		used[i] = devq_use(&c->popped, c->written);
 	}
 	devq_enter(&s->r->dq);
 	KUNIT_ASSERT_EQ(s->test, devq_push(&s->r->dq, used, n), 0);

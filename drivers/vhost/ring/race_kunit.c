@@ -143,11 +143,7 @@ static int device_turn(struct race *race)
 	if (n <= 0)
 		return n;
 	for (i = 0; i < n; i++)
-		used[i] = (struct devq_used) {
-			.id = r->chain[i].id,
-			.ndesc = r->chain[i].ndesc,
-			.len = r->chain[i].in_len,
-		};
+		used[i] = devq_use(&r->chain[i], r->chain[i].in_len);
 	devq_enter(&r->dq);
 	err = devq_push(&r->dq, used, n);
 	devq_exit(&r->dq);

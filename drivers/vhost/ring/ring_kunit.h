@@ -97,7 +97,9 @@ struct ring {
 #define V1	BIT_ULL(VIRTIO_F_VERSION_1)
 #define EVENT	BIT_ULL(VIRTIO_RING_F_EVENT_IDX)
 
-#define RING_VARIANTS	8
+#define ORDER	BIT_ULL(VIRTIO_F_IN_ORDER)
+
+#define RING_VARIANTS	10
 extern const struct ring_variant ring_variants[RING_VARIANTS];
 
 /* KUNIT_CASE_PARAM(..., ring_gen_params) runs over all of them. */
@@ -106,6 +108,8 @@ extern const struct ring_variant ring_variants[RING_VARIANTS];
 /* The same for those with event indices, and for those in user memory. */
 const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc);
 const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc);
+/* And for those with a feature, for generators of a suite's own. */
+const void *ring_gen_params_with(const void *prev, char *desc, u64 feature);
 
 void ring_variant_desc(const struct ring_variant *v, char *desc);
 void *ring_memdup(struct kunit *test, const void *src, size_t len);

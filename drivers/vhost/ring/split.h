@@ -327,33 +327,59 @@ static void split_unpop(struct devq *dq, const struct devq_chain *chain, unsigne
 	dq->pos.avail -= n;
 }
 
-/* Note @n used entries from index @first on; the ring may end among them. */
-static int split_log_used(struct devq *dq, u16 first, unsigned int n)
+/*
+ * Does entry @i of @n go without being written? In order there is one entry for
+ * a batch: it names the last buffer and stands where that of the first would.
+ * The driver takes those that have none for used in full (virtio 1.3, 2.7.9).
+ */
+static inline bool split_skips(const struct devq *dq, const struct devq_used *used,
+			       unsigned int i, unsigned int n)
 {
-	unsigned int at = first & (dq->num - 1), part = min(n, dq->num - at);
-	const u64 size = sizeof(struct vring_used_elem);
+	return dq->in_order && used[i].full && i + 1 < n;
+}
 
-	if (devq_log_ring(dq, split_used_ring(dq) + at * size, part * size))
-		return -EIO;
-	return part < n ? devq_log_ring(dq, split_used_ring(dq), (n - part) * size) : 0;
+/* Note the entries that split_push() writes from index @first on. */
+static int split_log_used(struct devq *dq, const struct devq_used *used, u16 first,
+			  unsigned int n)
+{
+	const u64 size = sizeof(struct vring_used_elem);
+	u64 ring = split_used_ring(dq);
+	unsigned int i, at = first & (dq->num - 1), part = min(n, dq->num - at);
+
+	if (!dq->in_order) {
+		if (devq_log_ring(dq, ring + at * size, part * size))
+			return -EIO;
+		return part < n ? devq_log_ring(dq, ring, (n - part) * size) : 0;
+	}
+	for (i = 0; i < n; i++) {
+		if (split_skips(dq, used, i, n))
+			continue;
+		if (devq_log_ring(dq, ring + (at & (dq->num - 1)) * size, size))
+			return -EIO;
+		at = first + i + 1;
+	}
+	return 0;
 }
 
 static int split_push(struct devq *dq, const struct devq_used *used, unsigned int n)
 {
 	u64 ring = split_used_ring(dq);
 	u16 mask = dq->num - 1, old = dq->pos.used, new = old + n;
-	unsigned int i;
+	unsigned int i, at = 0;
 
 	if (!mem_write_begin(ring, dq->num * sizeof(struct vring_used_elem)))
 		goto bad;
 	for (i = 0; i < n; i++) {
-		u64 elem = ring + ((old + i) & mask) * sizeof(struct vring_used_elem);
+		u64 elem = ring + ((old + at) & mask) * sizeof(struct vring_used_elem);
 
+		if (split_skips(dq, used, i, n))
+			continue;
+		at = i + 1;
 		mem_put(devq32(dq, used[i].id), u32, elem, fault);
 		mem_put(devq32(dq, used[i].len), u32, elem + sizeof(u32), fault);
 	}
 	mem_write_end();
-	if (unlikely(dq->log.ring) && split_log_used(dq, old, n))
+	if (unlikely(dq->log.ring) && split_log_used(dq, used, old, n))
 		return -EIO;
 
 	/* The entries are written before idx says that they are. */
@@ -379,6 +405,12 @@ static int split_want_signal(struct devq *dq)
 
 	/* What we pushed is visible before we ask whether anybody waits for it. */
 	smp_mb();
+	/* Legacy: that the last buffer was taken is news whatever was suppressed. */
+	if (dq->notify_on_empty && dq->avail_seen == dq->pos.avail) {
+		dq->signalled = new;
+		dq->signalled_valid = true;
+		return 1;
+	}
 	if (!dq->event_idx) {
 		if (area_read16(dq, split_avail_flags(dq), &val))
 			return -EIO;

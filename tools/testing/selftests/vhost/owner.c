@@ -28,6 +28,8 @@ static int owner_calls(int fd, int (*check)(int ret))
 		vhost_set_vring_err(fd, 0, ev),
 		vhost_set_busyloop_timeout(fd, 0, 1),
 		vhost_get_busyloop_timeout(fd, 0),
+		vhost_set_vring_endian(fd, 0, VHOST_VRING_BIG_ENDIAN),
+		vhost_get_vring_endian(fd, 0),
 		vhost_net_set_backend(fd, 0, -1),
 		vhost_reset_owner(fd),
 	};

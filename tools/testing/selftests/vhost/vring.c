@@ -61,6 +61,8 @@ TEST_F(vring, index_out_of_range)
 		EXPECT_EQ(-ENOBUFS, vhost_set_vring_err(fd, bad[i], ev));
 		EXPECT_EQ(-ENOBUFS, vhost_set_busyloop_timeout(fd, bad[i], 1));
 		EXPECT_EQ(-ENOBUFS, vhost_get_busyloop_timeout(fd, bad[i]));
+		EXPECT_EQ(-ENOBUFS, vhost_set_vring_endian(fd, bad[i], 2));
+		EXPECT_EQ(-ENOBUFS, vhost_get_vring_endian(fd, bad[i]));
 		EXPECT_EQ(-ENOBUFS, vhost_net_set_backend(fd, bad[i], -1));
 	}
 }
@@ -72,6 +74,7 @@ TEST_F(vring, unreadable_argument)
 		VHOST_GET_VRING_BASE, VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL,
 		VHOST_SET_VRING_ERR, VHOST_SET_VRING_BUSYLOOP_TIMEOUT,
 		VHOST_GET_VRING_BUSYLOOP_TIMEOUT, VHOST_NET_SET_BACKEND,
+		VHOST_SET_VRING_ENDIAN, VHOST_GET_VRING_ENDIAN,
 		VHOST_SET_FEATURES, VHOST_GET_FEATURES, VHOST_SET_BACKEND_FEATURES,
 		VHOST_GET_BACKEND_FEATURES,
 	};
@@ -163,13 +166,6 @@ static int misaligned(struct vmm *v)
 TEST_F(vring, addr_misaligned)
 {
 	EXPECT_EQ(0, misaligned(&self->v));
-}
-
-TEST_F(vring, endian_not_offered)
-{
-	EXPECT_EQ(-ENOTTY, vhost_set_vring_endian(self->v.fd, 0, VHOST_VRING_LITTLE_ENDIAN));
-	EXPECT_EQ(-ENOTTY, vhost_ioctl(self->v.fd, VHOST_GET_VRING_ENDIAN,
-				       &(struct vhost_vring_state){ .index = 0 }));
 }
 
 TEST_F(vring, busyloop_round_trip)

@@ -171,6 +171,36 @@ int net_link_del(const char *name)
 	return nl_run(&q);
 }
 
+static int port_add(const char *port, uint32_t bridge)
+{
+	struct nl_req q;
+
+	nl_start(&q, RTM_NEWLINK, 0);
+	q.i.ifi_index = if_nametoindex(port);
+	nl_attr(&q, IFLA_MASTER, &bridge, sizeof(bridge));
+	return nl_run(&q);
+}
+
+int net_bridge(const char *a, const char *b)
+{
+	static const char name[] = "rvbridge";
+	struct rtattr *info;
+	struct nl_req q;
+	int ret;
+
+	nl_start(&q, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	nl_attr(&q, IFLA_IFNAME, name, sizeof(name));
+	info = nl_attr(&q, IFLA_LINKINFO, NULL, 0);
+	nl_attr(&q, IFLA_INFO_KIND, "bridge", 7);
+	nl_nest_end(&q, info);
+	ret = nl_run(&q);
+	if (!ret)
+		ret = net_link_up(name);
+	if (!ret)
+		ret = port_add(a, if_nametoindex(name));
+	return ret ? ret : port_add(b, if_nametoindex(name));
+}
+
 int net_ns_enter(void)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))

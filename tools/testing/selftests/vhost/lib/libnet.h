@@ -47,6 +47,8 @@ int net_link_up(const char *name);
 int net_link_down(const char *name);
 int net_link_mtu(const char *name, unsigned int mtu);
 int net_link_del(const char *name);
+/* Make a bridge of two interfaces; it is up when this returns. */
+int net_bridge(const char *a, const char *b);
 
 /* Frames include the Ethernet header. Return the length or -errno. */
 int net_peer_send(struct net_backend *b, const void *frame, size_t len);

@@ -43,6 +43,22 @@ int vhost_set_features(int fd, uint64_t features)
 	return vhost_ioctl(fd, VHOST_SET_FEATURES, &features);
 }
 
+int vhost_get_features2(int fd, uint64_t features[2])
+{
+	uint64_t array[3] = { 2 };
+	int ret = vhost_ioctl(fd, VHOST_GET_FEATURES_ARRAY, array);
+
+	memcpy(features, array + 1, 2 * sizeof(*features));
+	return ret;
+}
+
+int vhost_set_features2(int fd, uint64_t word0, uint64_t word1)
+{
+	uint64_t array[3] = { 2, word0, word1 };
+
+	return vhost_ioctl(fd, VHOST_SET_FEATURES_ARRAY, array);
+}
+
 int vhost_get_backend_features(int fd, uint64_t *features)
 {
 	return vhost_ioctl(fd, VHOST_GET_BACKEND_FEATURES, features);
@@ -128,6 +144,11 @@ int vhost_set_vring_err(int fd, unsigned int index, int event_fd)
 int vhost_set_vring_endian(int fd, unsigned int index, unsigned int endian)
 {
 	return set_state(fd, VHOST_SET_VRING_ENDIAN, index, endian);
+}
+
+int vhost_get_vring_endian(int fd, unsigned int index)
+{
+	return get_state(fd, VHOST_GET_VRING_ENDIAN, index);
 }
 
 int vhost_set_busyloop_timeout(int fd, unsigned int index, unsigned int us)

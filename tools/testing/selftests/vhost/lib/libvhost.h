@@ -46,6 +46,11 @@
 #define F_IN_ORDER		BIT64(35)
 #define F_RING_RESET		BIT64(40)
 
+/* Bits of the second word: frames in UDP tunnels, cut by whoever receives them. */
+#define F2_GUEST_TUNNEL		BIT64(65 - 64)
+#define F2_HOST_TUNNEL		BIT64(67 - 64)
+#define F2_TUNNEL		(F2_GUEST_TUNNEL | F2_HOST_TUNNEL)
+
 #define VHOST_NET_PATH		"/dev/vhost-net"
 #define VQ_RX			0
 #define VQ_TX			1
@@ -57,6 +62,9 @@ int vhost_set_owner(int fd);
 int vhost_reset_owner(int fd);
 int vhost_get_features(int fd, uint64_t *features);
 int vhost_set_features(int fd, uint64_t features);
+/* Both words of feature bits. */
+int vhost_get_features2(int fd, uint64_t features[2]);
+int vhost_set_features2(int fd, uint64_t word0, uint64_t word1);
 int vhost_get_backend_features(int fd, uint64_t *features);
 int vhost_set_backend_features(int fd, uint64_t features);
 int vhost_set_mem_table(int fd, const struct vhost_memory *m);
@@ -72,6 +80,8 @@ int vhost_set_vring_kick(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_call(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_err(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_endian(int fd, unsigned int index, unsigned int endian);
+/* VHOST_VRING_*_ENDIAN or -errno. */
+int vhost_get_vring_endian(int fd, unsigned int index);
 int vhost_set_busyloop_timeout(int fd, unsigned int index, unsigned int us);
 /* The timeout (>= 0) or -errno. */
 int vhost_get_busyloop_timeout(int fd, unsigned int index);

@@ -113,6 +113,7 @@ int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t ba
 	ret = drv_ring_init(&q->ring, &drv_split, num, at, base, v->features & F_EVENT_IDX);
 	if (ret)
 		return ret;
+	q->ring.in_order = v->features & F_IN_ORDER;
 	q->addr = (struct vhost_vring_addr) {
 		.index = index,
 		.desc_user_addr = ring_addr(v, at->desc),

@@ -28,9 +28,10 @@ static void split_init(struct drv_ring *r, uint32_t base)
 	unsigned int i;
 
 	for (i = 0; i < r->num; i++) {
-		r->slots[i].next = i + 1;
+		r->slots[i].next = (i + 1) % r->num;
 		r->slots[i].count = 0;
 	}
+	r->batch = false;
 	r->free_head = 0;
 	r->free_count = r->num;
 	r->avail_idx = r->kick_idx = r->used_idx = base;
@@ -38,10 +39,16 @@ static void split_init(struct drv_ring *r, uint32_t base)
 	store_release(&drv_split_avail(r)->idx, (uint16_t)base);
 }
 
-static void split_enter(struct drv_ring *r, uint16_t head, uint16_t count, void *cookie)
+static void split_enter(struct drv_ring *r, uint16_t head, uint16_t count,
+			const struct drv_buf *bufs, unsigned int n, void *cookie)
 {
+	unsigned int i;
+
 	r->slots[head].cookie = cookie;
 	r->slots[head].count = count;
+	r->slots[head].in_len = 0;
+	for (i = 0; i < n; i++)
+		r->slots[head].in_len += bufs[i].write ? bufs[i].len : 0;
 	drv_split_avail(r)->ring[r->avail_idx % r->num] = head;
 	r->avail_idx++;
 }
@@ -71,7 +78,7 @@ static int split_add(struct drv_ring *r, const struct drv_buf *bufs, unsigned in
 	}
 	r->free_head = at;
 	r->free_count -= n;
-	split_enter(r, head, n, cookie);
+	split_enter(r, head, n, bufs, n, cookie);
 	return head;
 }
 
@@ -93,7 +100,7 @@ static int split_add_indirect(struct drv_ring *r, const struct drv_buf *bufs, un
 	d->next = 0;
 	r->free_head = r->slots[head].next;
 	r->free_count--;
-	split_enter(r, head, 1, cookie);
+	split_enter(r, head, 1, bufs, n, cookie);
 	return head;
 }
 
@@ -120,30 +127,58 @@ static bool split_pending(const struct drv_ring *r)
 	return load_acquire(&drv_split_used(r)->idx) != r->used_idx;
 }
 
+/*
+ * In order: the chain behind the free descriptors. Only the last one of a batch has
+ * a used entry; those ahead of it were written in full.
+ */
+static struct vring_used_elem split_next_in_order(struct drv_ring *r,
+						  const struct vring_used_elem *e)
+{
+	uint16_t next = (r->free_head + r->free_count) % r->num;
+
+	if (!r->batch) {
+		r->batch_id = e->id;
+		r->batch_len = e->len;
+	}
+	r->batch = r->batch_id != next;
+	return (struct vring_used_elem) {
+		.id = next,
+		.len = r->batch ? r->slots[next].in_len : r->batch_len,
+	};
+}
+
+/* Descriptors that come back in order lie behind the free ones by themselves. */
+static void split_free(struct drv_ring *r, uint16_t id)
+{
+	struct drv_slot *head = &r->slots[id];
+	uint16_t last = id;
+	unsigned int i;
+
+	if (!r->in_order) {
+		for (i = 1; i < head->count; i++)
+			last = r->slots[last].next;
+		r->slots[last].next = r->free_head;
+		r->free_head = id;
+	}
+	r->free_count += head->count;
+	head->count = 0;
+}
+
 static int split_get(struct drv_ring *r, struct drv_done *done)
 {
-	struct vring_used_elem *e;
-	struct drv_slot *head;
-	uint16_t last;
-	unsigned int i;
+	struct vring_used_elem e;
 
 	if (!split_pending(r))
 		return 0;
-	e = &drv_split_used(r)->ring[r->used_idx % r->num];
-	if (e->id >= r->num || !r->slots[e->id].count)
+	e = drv_split_used(r)->ring[r->used_idx % r->num];
+	if (r->in_order)
+		e = split_next_in_order(r, &e);
+	if (e.id >= r->num || !r->slots[e.id].count)
 		return -EPROTO;
-	head = &r->slots[e->id];
-	done->id = e->id;
-	done->len = e->len;
-	done->cookie = head->cookie;
-
-	last = e->id;
-	for (i = 1; i < head->count; i++)
-		last = r->slots[last].next;
-	r->slots[last].next = r->free_head;
-	r->free_head = e->id;
-	r->free_count += head->count;
-	head->count = 0;
+	done->id = e.id;
+	done->len = e.len;
+	done->cookie = r->slots[e.id].cookie;
+	split_free(r, e.id);
 	r->used_idx++;
 	return 1;
 }

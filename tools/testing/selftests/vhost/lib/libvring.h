@@ -76,12 +76,17 @@ struct drv_slot {
 	void *cookie;
 	uint16_t next;		/* free list, or next descriptor of the chain */
 	uint16_t count;		/* head of a chain in flight: its descriptors; else 0 */
+	uint32_t in_len;	/* and its bytes for the device to write */
 };
 
 struct drv_ring {
 	const struct drv_layout *layout;
 	unsigned int num;
 	bool event_idx;
+	bool in_order;		/* set behind drv_ring_init(), while nothing is in flight */
+	bool batch;		/* in order: in the middle of a batch ... */
+	uint16_t batch_id;	/* ... which ends with this chain ... */
+	uint32_t batch_len;	/* ... of this length */
 	struct drv_place at;
 	struct drv_slot *slots;
 	uint16_t free_head;
