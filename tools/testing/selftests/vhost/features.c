@@ -71,8 +71,6 @@ TEST_F(features, backend_features)
 TEST_F(features, unknown_calls)
 {
 	static const unsigned long calls[] = {
-		VHOST_NEW_WORKER, VHOST_FREE_WORKER, VHOST_ATTACH_VRING_WORKER,
-		VHOST_GET_VRING_WORKER, VHOST_SET_FORK_FROM_OWNER, VHOST_GET_FORK_FROM_OWNER,
 		/* of other devices */
 		VHOST_VSOCK_SET_RUNNING, VHOST_SCSI_GET_ABI_VERSION,
 		_IOR(VHOST_VIRTIO, 0x72, uint8_t), _IO(VHOST_VIRTIO, 0x7d),

@@ -35,33 +35,40 @@ int proc_fds(void)
 	return n - 3;	/* ".", ".." and the directory itself */
 }
 
-/* Call visit for every task in the system whose name begins with "vhost-". */
+/* Call visit for every thread of a process whose name begins with "vhost-". */
+static void for_each_worker_of(const char *process,
+			       void (*visit)(const char *dir, const char *comm, void *arg),
+			       void *arg)
+{
+	char dir[300], path[600], comm[64];
+	struct dirent *t;
+	DIR *tasks;
+
+	snprintf(dir, sizeof(dir), "/proc/%s/task", process);
+	tasks = opendir(dir);
+	while (tasks && (t = readdir(tasks))) {
+		if (!isdigit(t->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/comm", dir, t->d_name);
+		if (!read_line(path, comm, sizeof(comm)) || strncmp(comm, "vhost-", 6))
+			continue;
+		comm[strcspn(comm, "\n")] = '\0';
+		snprintf(path, sizeof(path), "%s/%s", dir, t->d_name);
+		visit(path, comm, arg);
+	}
+	if (tasks)
+		closedir(tasks);
+}
+
 static void for_each_worker(void (*visit)(const char *dir, const char *comm, void *arg),
 			    void *arg)
 {
-	char dir[300], path[600], comm[64];
-	struct dirent *p, *t;
-	DIR *procs = opendir("/proc"), *tasks;
+	struct dirent *p;
+	DIR *procs = opendir("/proc");
 
-	while (procs && (p = readdir(procs))) {
-		if (!isdigit(p->d_name[0]))
-			continue;
-		snprintf(dir, sizeof(dir), "/proc/%s/task", p->d_name);
-		tasks = opendir(dir);
-		while (tasks && (t = readdir(tasks))) {
-			if (!isdigit(t->d_name[0]))
-				continue;
-			snprintf(path, sizeof(path), "%s/%s/comm", dir, t->d_name);
-			if (!read_line(path, comm, sizeof(comm)) ||
-			    strncmp(comm, "vhost-", 6))
-				continue;
-			comm[strcspn(comm, "\n")] = '\0';
-			snprintf(path, sizeof(path), "%s/%s", dir, t->d_name);
-			visit(path, comm, arg);
-		}
-		if (tasks)
-			closedir(tasks);
-	}
+	while (procs && (p = readdir(procs)))
+		if (isdigit(p->d_name[0]))
+			for_each_worker_of(p->d_name, visit, arg);
 	if (procs)
 		closedir(procs);
 }
@@ -96,6 +103,16 @@ int proc_workers(pid_t owner)
 
 	snprintf(s.name, sizeof(s.name), "vhost-%d", owner);
 	for_each_worker(add_worker, &s);
+	return s.count;
+}
+
+int proc_task_workers(pid_t process)
+{
+	struct worker_sum s = { .count = 0 };
+	char dir[32];
+
+	snprintf(dir, sizeof(dir), "%d", process);
+	for_each_worker_of(dir, add_worker, &s);
 	return s.count;
 }
 

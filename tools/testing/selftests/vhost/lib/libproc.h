@@ -19,6 +19,8 @@ int proc_workers(pid_t owner);
 int proc_worker_read(pid_t owner, const char *file, char *line, size_t room);
 /* The same of this thread. */
 int proc_self_read(const char *file, char *line, size_t room);
+/* Worker threads that belong to a process, whoever it is for: not the kernel's own. */
+int proc_task_workers(pid_t process);
 /* Threads of all vhost devices on the system. */
 int proc_all_workers(void);
 /* Poll until proc_workers(owner) is want; returns the last count. */

@@ -161,6 +161,51 @@ int vhost_get_busyloop_timeout(int fd, unsigned int index)
 	return get_state(fd, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, index);
 }
 
+int vhost_new_worker(int fd)
+{
+	struct vhost_worker_state s = { .worker_id = 0 };
+	int ret = vhost_ioctl(fd, VHOST_NEW_WORKER, &s);
+
+	return ret < 0 ? ret : (int)s.worker_id;
+}
+
+int vhost_free_worker(int fd, unsigned int id)
+{
+	struct vhost_worker_state s = { .worker_id = id };
+
+	return vhost_ioctl(fd, VHOST_FREE_WORKER, &s);
+}
+
+int vhost_attach_vring_worker(int fd, unsigned int index, unsigned int id)
+{
+	struct vhost_vring_worker w = { .index = index, .worker_id = id };
+
+	return vhost_ioctl(fd, VHOST_ATTACH_VRING_WORKER, &w);
+}
+
+int vhost_get_vring_worker(int fd, unsigned int index)
+{
+	struct vhost_vring_worker w = { .index = index, .worker_id = ~0u };
+	int ret = vhost_ioctl(fd, VHOST_GET_VRING_WORKER, &w);
+
+	return ret < 0 ? ret : (int)w.worker_id;
+}
+
+int vhost_set_fork_from_owner(int fd, unsigned int kind)
+{
+	uint8_t byte = kind;
+
+	return vhost_ioctl(fd, VHOST_SET_FORK_FROM_OWNER, &byte);
+}
+
+int vhost_get_fork_from_owner(int fd)
+{
+	uint8_t byte = 0xff;
+	int ret = vhost_ioctl(fd, VHOST_GET_FORK_FROM_OWNER, &byte);
+
+	return ret < 0 ? ret : byte;
+}
+
 int vhost_net_set_backend(int fd, unsigned int index, int backend_fd)
 {
 	return set_file(fd, VHOST_NET_SET_BACKEND, index, backend_fd);

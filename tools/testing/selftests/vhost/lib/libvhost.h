@@ -27,6 +27,8 @@
 #ifndef VHOST_SET_FORK_FROM_OWNER
 #define VHOST_SET_FORK_FROM_OWNER	_IOW(VHOST_VIRTIO, 0x84, uint8_t)
 #define VHOST_GET_FORK_FROM_OWNER	_IOR(VHOST_VIRTIO, 0x85, uint8_t)
+#define VHOST_FORK_OWNER_KTHREAD	0
+#define VHOST_FORK_OWNER_TASK		1
 #endif
 
 #define BIT64(n)		(UINT64_C(1) << (n))
@@ -85,6 +87,14 @@ int vhost_get_vring_endian(int fd, unsigned int index);
 int vhost_set_busyloop_timeout(int fd, unsigned int index, unsigned int us);
 /* The timeout (>= 0) or -errno. */
 int vhost_get_busyloop_timeout(int fd, unsigned int index);
+/* The worker's number (>= 0) or -errno. */
+int vhost_new_worker(int fd);
+int vhost_free_worker(int fd, unsigned int id);
+int vhost_attach_vring_worker(int fd, unsigned int index, unsigned int id);
+int vhost_get_vring_worker(int fd, unsigned int index);
+/* VHOST_FORK_OWNER_TASK or _KTHREAD; the latter returns the kind. */
+int vhost_set_fork_from_owner(int fd, unsigned int kind);
+int vhost_get_fork_from_owner(int fd);
 int vhost_net_set_backend(int fd, unsigned int index, int backend_fd);
 
 /* Any ioctl, for calls without a wrapper and for bad pointers. */
