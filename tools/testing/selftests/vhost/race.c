@@ -4,161 +4,16 @@
  * right answer for a single call here: what counts is that each returns, that
  * nothing stays behind, and that a device set up afterwards works.
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "test.h"
+#include "race_calls.h"
 
 #define THREADS		4
-#define DEVICES		2
 #define STUCK_SECONDS	30
-
-struct arena {
-	struct vmm v[DEVICES];
-	char *ram;
-	size_t ram_size;
-	volatile int fd[DEVICES];	/* changes when a device is closed and opened */
-	volatile bool stop;
-};
-
-struct racer {
-	struct arena *a;
-	unsigned int seed;
-	unsigned long calls;
-};
-
-static unsigned int pick(struct racer *r, unsigned int n)
-{
-	r->seed = r->seed * 1103515245 + 12345;
-	return (r->seed >> 8) % n;
-}
-
-static int pick_event(struct racer *r, const struct vmm *v, unsigned int q)
-{
-	const int fds[] = { v->vq[q].kick, v->vq[q].call, v->vq[q].err, -1, 0, -7 };
-
-	return fds[pick(r, ARRAY_LEN(fds))];
-}
-
-/* The RAM whole, in two pieces, or not at all; sometimes nonsense besides. */
-static void race_mem_table(struct racer *r, int fd)
-{
-	struct arena *a = r->a;
-	struct mem_table t;
-	size_t half = a->ram_size / 2;
-
-	if (mem_table_init(&t))
-		return;
-	switch (pick(r, 8)) {
-	case 0:
-		break;
-	case 1:
-	case 2:
-		mem_table_add(&t, half, a->ram + half, half);
-		mem_table_add(&t, 0, a->ram, half);
-		break;
-	case 3:
-		mem_table_add(&t, 0, a->ram, half);
-		break;
-	case 4:
-		mem_table_add(&t, 0, (void *)KERNEL_ADDR, half);
-		break;
-	default:
-		mem_table_add(&t, 0, a->ram, a->ram_size);
-	}
-	mem_table_set(&t, fd);
-	mem_table_free(&t);
-}
-
-static void race_addr(struct racer *r, const struct vmm *v, int fd, unsigned int q)
-{
-	struct vhost_vring_addr addr = v->vq[q].addr;
-
-	if (pick(r, 8) == 0)
-		addr.used_user_addr = KERNEL_ADDR;
-	if (pick(r, 8) == 0)
-		addr.desc_user_addr = UNMAPPED_ADDR & ~UINT64_C(15);
-	vhost_set_vring_addr(fd, &addr);
-}
-
-/* Give the device something to do, well-formed or not. */
-static void race_ring(struct racer *r, struct vmm *v, unsigned int q)
-{
-	struct drv_ring *ring = &v->vq[q].ring;
-	struct vring_desc *d = &drv_split_desc(ring)[pick(r, ring->num)];
-	struct vring_avail *avail = drv_split_avail(ring);
-	unsigned int i;
-
-	d->addr = pick(r, 2 * r->a->ram_size);
-	d->len = pick(r, 3) ? 60 + pick(r, 1400) : pick(r, 1 << 24);
-	d->flags = pick(r, 4) ? (q == VQ_RX ? VRING_DESC_F_WRITE : 0) : pick(r, 8);
-	d->next = pick(r, ring->num + 1);
-	for (i = pick(r, 8); i; i--)
-		avail->ring[pick(r, ring->num)] = pick(r, ring->num);
-	__atomic_fetch_add(&avail->idx, pick(r, 16), __ATOMIC_SEQ_CST);
-	event_signal(v->vq[q].kick);
-	if (q == VQ_RX) {
-		char frame[1514];
-
-		net_frame_fill(frame, sizeof(frame), 0);
-		net_peer_send(&v->net, frame, 60 + pick(r, 1454));
-	}
-}
-
-static void race_features(struct racer *r, int fd)
-{
-	static const uint64_t sets[] = {
-		F_VERSION_1, F_VERSION_1 | F_EVENT_IDX | F_INDIRECT, F_MRG_RXBUF, 0,
-	};
-
-	vhost_set_features(fd, sets[pick(r, ARRAY_LEN(sets))]);
-}
-
-static void race_reopen(struct racer *r, unsigned int which)
-{
-	int fd = vhost_open(VHOST_NET_PATH, O_NONBLOCK), old;
-
-	if (fd < 0)
-		return;
-	/* The number stays, so that other threads are inside calls on the old file. */
-	old = r->a->fd[which];
-	dup3(fd, old, O_CLOEXEC);
-	close(fd);
-}
-
-static void race_one(struct racer *r)
-{
-	unsigned int which = pick(r, DEVICES), q = pick(r, 20) ? pick(r, VMM_NVQS) : 2;
-	struct vmm *v = &r->a->v[which];
-	unsigned int vq = q % VMM_NVQS;
-	int fd = r->a->fd[which];
-	char msg[72];
-
-	switch (pick(r, 24)) {
-	case 0: vhost_set_owner(fd); break;
-	case 1: if (pick(r, 8) == 0) vhost_reset_owner(fd); break;
-	case 2: race_features(r, fd); break;
-	case 3: case 4: case 5: race_mem_table(r, fd); break;
-	case 6: vhost_set_vring_num(fd, q, 1u << pick(r, 10)); break;
-	case 7: vhost_set_vring_base(fd, q, pick(r, 0x10010)); break;
-	case 8: vhost_get_vring_base(fd, q); break;
-	case 9: case 10: race_addr(r, v, fd, vq); break;
-	case 11: vhost_set_vring_kick(fd, q, pick_event(r, v, vq)); break;
-	case 12: vhost_set_vring_call(fd, q, pick_event(r, v, vq)); break;
-	case 13: vhost_set_vring_err(fd, q, pick_event(r, v, vq)); break;
-	case 14: vhost_set_busyloop_timeout(fd, q, pick(r, 200)); break;
-	case 15: vhost_get_busyloop_timeout(fd, q); break;
-	case 16: case 17: case 18: vhost_net_set_backend(fd, q, v->net.fd); break;
-	case 19: vhost_net_set_backend(fd, q, -1); break;
-	case 20: if (pick(r, 50) == 0) race_reopen(r, which); break;
-	case 21: if (read(fd, msg, sizeof(msg)) > 0) abort(); break;
-	default: race_ring(r, v, vq);
-	}
-	r->calls++;
-}
 
 static void *race_thread(void *arg)
 {
@@ -185,7 +40,25 @@ static int arena_up(struct arena *a)
 	}
 	a->ram = a->v[0].ram;
 	a->ram_size = a->v[0].ram_size;
-	return 0;
+	a->log = mmap(NULL, LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return a->log == MAP_FAILED ? -ENOMEM : 0;
+}
+
+/*
+ * A second process with the same files and the same RAM, but an address space of
+ * its own: mostly not the owner, until somebody gives a device up. Ends with us.
+ */
+static pid_t race_beside(struct arena *a, unsigned int seed)
+{
+	struct racer r = { .a = a, .seed = seed };
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (getppid() == parent)
+		race_one(&r);
+	_exit(0);
 }
 
 /* In a child, so that a hang can be told from a long run, and the child be killed. */
@@ -196,9 +69,11 @@ static void race_in_child(unsigned int seconds, unsigned int seed, int report)
 	unsigned long calls = 0;
 	struct arena a;
 	unsigned int i;
+	pid_t other;
 
 	if (arena_up(&a))
 		_exit(1);
+	other = race_beside(&a, ~seed);
 	for (i = 0; i < THREADS; i++) {
 		r[i] = (struct racer) { .a = &a, .seed = seed + i * 7919 };
 		if (pthread_create(&t[i], NULL, race_thread, &r[i]))
@@ -210,6 +85,8 @@ static void race_in_child(unsigned int seconds, unsigned int seed, int report)
 		pthread_join(t[i], NULL);
 		calls += r[i].calls;
 	}
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
 	if (write(report, &calls, sizeof(calls)) != sizeof(calls))
 		_exit(3);
 	_exit(0);
