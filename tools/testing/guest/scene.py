@@ -1,23 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""One guest on vhost-net whose memory slots change while traffic flows.
+"""Plays one scene: guests on vhost-net to which something is done under traffic.
 
 Runs in the lab kernel, in the QEMU root, started by "stage". Prints progress
 and a table and leaves PASS or FAIL in /tmp/out/verdict.
 """
 import argparse
+import importlib
+import os
+import subprocess
 import sys
 import time
 
-sys.path.insert(0, "/tmp/guest")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import callshape
 from traffic import Download, Pinger, Upload, tap_counters
-from vmm import Guest, SceneError, TableLog
+from vmm import Qemu, SceneError
 
 OUT = "/tmp/out"
 ASSETS = "/tmp/assets"
-GIB = 1 << 30
+GUEST = "10.77.0.2"
+HOST = "10.77.0.1/24"
 MIB = 1 << 20
-DIMM = 128 * MIB
+START = time.monotonic()
+NAMES = sorted(name[:-3] for name in os.listdir(HERE + "/scenes") if name.endswith(".py"))
 
 
 def say(text):
@@ -25,35 +32,85 @@ def say(text):
     print("%5.0f s  %s" % (time.monotonic() - START, text), flush=True)
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slots", type=int, default=8, help="virtio-mem slots of 1 GiB")
-    parser.add_argument("--dimms", type=int, default=24, help="DIMMs of 128 MiB to hot-add")
-    parser.add_argument("--regions", type=int, default=32, help="regions to reach")
-    parser.add_argument("--mib", type=int, default=64, help="MiB of TCP each way, at least")
-    parser.add_argument("--chunk", type=int, default=8, help="MiB in one TCP connection")
-    parser.add_argument("--patience", type=float, default=1, help="multiplies every time limit")
-    return parser.parse_args()
+def ip(words):
+    subprocess.run(["ip"] + words.split(), check=True)
 
 
-class Scene:
-    """The acts of the demo, and the facts the verdict is made of."""
+class BaseScene:
+    """What scenes have in common: network, traffic, guests, and the verdict.
+
+    A scene is a module in scenes/ with a class Scene(BaseScene) that has play(),
+    and, where there is more to it than traffic, judge() and rows().
+    """
+
+    # NAME: (value, value with --short, help)
+    OPTIONS = {
+        "mib": (32, 4, "MiB of TCP each way, at least"),
+        "chunk": (8, 1, "MiB in one TCP connection"),
+    }
+    TAPS = ["tap0"]
+    TAP_FLAGS = ""
+    SHAPES = {}                 # name of a QEMU: name of the shape its calls must have
+    EXPECTED = ()               # failures, and what QEMU says about them
 
     def __init__(self, args):
         self.args = args
-        self.table = TableLog(OUT + "/tablelog")
-        self.guest = Guest(ASSETS, OUT, self.table, args.slots, args.dimms, args.patience)
+        self.patience = args.patience
+        self.qemus = []
         self.flows = []
+        self.threads = []
         self.still = []         # acts during which a direction stood still
-        self.peak_slots = 0
         self.problems = []
+        self.pings_to_lose = 0
+
+    def qemu(self, name, devices, **options):
+        """A QEMU that is ended with the scene; start it yourself."""
+        qemu = Qemu(name, ASSETS, OUT, self.patience, devices, **options)
+        self.qemus.append(qemu)
+        return qemu
+
+    def network(self):
+        """The taps; a bridge joins them when they are more than one."""
+        front = self.TAPS[0]
+        if len(self.TAPS) > 1:
+            front = "br0"
+            ip("link add br0 type bridge forward_delay 0")
+        for tap in self.TAPS:
+            ip("tuntap add dev %s mode tap vnet_hdr %s" % (tap, self.TAP_FLAGS))
+            if front == "br0":
+                ip("link set %s master br0" % tap)
+            ip("link set %s up" % tap)
+        ip("addr add %s dev %s" % (HOST, front))
+        ip("link set %s up" % front)
+
+    def start_traffic(self, kinds=(Upload, Download), flows=1):
+        """Pings, and so many connections of each kind at any time."""
+        self.pinger = Pinger(GUEST)
+        self.pinger.start()
+        self.threads.append(self.pinger)
+        for kind in kinds * flows:
+            self.add_flow(kind)
+
+    def add_flow(self, kind):
+        flow = kind(GUEST, self.args.chunk * MIB, self.patience)
+        flow.start()
+        self.flows.append(flow)
+        self.threads.append(flow)
+
+    def stop_traffic(self):
+        for thread in self.threads:
+            thread.stop()
+        for thread in self.threads:
+            thread.join(120 * self.patience)
+        if any(thread.is_alive() for thread in self.threads):
+            self.problems.append("traffic does not come to an end")
 
     def act(self, name, work):
         """Run one act and insist that traffic flowed both ways meanwhile."""
         before = [flow.moved for flow in self.flows]
         work()
         # An act may be over before one packet was due: give traffic a moment.
-        deadline = time.monotonic() + 20 * self.args.patience
+        deadline = time.monotonic() + 20 * self.patience
         while True:
             quiet = [f.name for f, b in zip(self.flows, before) if f.moved == b]
             if not quiet:
@@ -63,138 +120,139 @@ class Scene:
                 return
             time.sleep(0.2)
 
-    def grow(self):
-        for slot in range(1, self.args.slots + 1):
-            self.guest.resize(slot * GIB)
-            self.peak_slots = max(self.peak_slots, self.guest.slots_mapped())
-            say("virtio-mem at %d GiB: %d regions" % (slot, self.table.regions))
-
-    def add_dimms(self):
-        for number in range(self.args.dimms):
-            self.guest.add_dimm(number, DIMM)
-            if (number + 1) % 8 == 0 or number + 1 == self.args.dimms:
-                self.guest.wait_dimms_online(number + 1, DIMM)
-                say("%d DIMMs added: %d regions" % (number + 1, self.table.regions))
-
-    def remove_dimms(self):
-        for left in reversed(range(self.args.dimms)):
-            self.guest.remove_dimm(left)
-            if left % 8 == 0:
-                say("%d DIMMs left: %d regions" % (left, self.table.regions))
-
-    def shrink(self):
-        for slot in reversed(range(self.args.slots)):
-            self.guest.resize(slot * GIB)
-            say("virtio-mem at %d GiB: %d regions" % (slot, self.table.regions))
-
-    def play(self):
-        args = self.args
-        self.guest.start()
-        self.guest.wait_ready()
-        self.table.wait_started(10 * args.patience)
-        say("guest is up: %d region%s" %
-            (self.table.regions, "" if self.table.regions == 1 else "s"))
-        self.first_regions = self.table.regions
-        self.pinger = Pinger("10.77.0.2")
-        self.flows = [Upload("10.77.0.2", args.chunk * MIB, args.patience),
-                      Download("10.77.0.2", args.chunk * MIB, args.patience)]
-        for thread in [self.pinger] + self.flows:
-            thread.start()
-        try:
-            self.act("growing", self.grow)
-            self.act("adding DIMMs", self.add_dimms)
-            self.act("removing DIMMs", self.remove_dimms)
-            self.act("shrinking", self.shrink)
-            self.finish_traffic()
-        finally:
-            for thread in self.flows + [self.pinger]:
-                thread.stop()
-            for thread in self.flows + [self.pinger]:
-                thread.join(60 * args.patience)
-        self.last_regions = self.table.regions
+    def verified(self, kind):
+        """Bytes of one direction whose checksums were equal."""
+        return sum(flow.verified for flow in self.flows if isinstance(flow, kind))
 
     def finish_traffic(self):
         """Let both directions reach what was asked for."""
-        deadline = time.monotonic() + 120 * self.args.patience
+        deadline = time.monotonic() + 120 * self.patience
         wanted = self.args.mib * MIB
-        while any(f.verified < wanted and not f.error for f in self.flows):
-            if time.monotonic() > deadline:
+        while any(self.verified(kind) < wanted for kind in (Upload, Download)):
+            if time.monotonic() > deadline or any(f.error for f in self.flows):
                 return
             time.sleep(0.5)
 
-    def judge(self):
-        """Every reason why this run is not a pass."""
-        args, bad = self.args, self.problems
-        table = self.table
-        if self.peak_slots < args.slots:
-            bad.append("only %d of %d slots reached" % (self.peak_slots, args.slots))
-        if table.peak < args.regions:
-            bad.append("only %d of %d regions reached" % (table.peak, args.regions))
-        if self.last_regions != self.first_regions:
-            bad.append("%d regions at the end, %d at the start" %
-                       (self.last_regions, self.first_regions))
+    def judge_traffic(self):
+        """Every reason why this traffic is not a pass."""
+        bad = self.problems
         for flow in self.flows:
             if flow.error:
                 bad.append("%s: %s" % (flow.name, flow.error))
-            if flow.verified < args.mib * MIB:
-                bad.append("%s: %d MiB checked, %d wanted" %
-                           (flow.name, flow.verified // MIB, args.mib))
             if flow.unequal:
                 bad.append("%s: %d checksums differ" % (flow.name, flow.unequal))
+        for kind in Upload, Download:
+            if self.verified(kind) < self.args.mib * MIB:
+                bad.append("%s: %d MiB checked, %d wanted" %
+                           (kind.name, self.verified(kind) // MIB, self.args.mib))
         bad += ["no traffic %s" % s for s in self.still]
-        if self.pinger.lost or not self.pinger.sent:
+        if self.pinger.lost > self.pings_to_lose or not self.pinger.sent:
             bad.append("%d of %d pings lost" % (self.pinger.lost, self.pinger.sent))
-        if table.failed:
-            bad.append("vhost calls failed: " + ", ".join(table.failed))
-        bad += ["QEMU: " + line for line in self.guest.complaints()]
 
-    def report(self):
-        table, pinger = self.table, self.pinger
-        up, down = self.flows
-        tap = tap_counters()
+    def judge_calls(self, qemu):
+        """Calls that failed, what QEMU said, and whether it made the calls it should."""
+        bad = self.problems
+        bad += ["vhost call failed: " + text for text in qemu.calls.failed
+                if text not in self.EXPECTED]
+        bad += ["QEMU %s: %s" % (qemu.name, line) for line in qemu.complaints()
+                if line not in self.EXPECTED]
+        name = self.SHAPES.get(qemu.name)
+        if name:
+            wanted = callshape.load_shape("%s/shapes/%s" % (HERE, name))
+            for device, lines in enumerate(callshape.shapes(qemu.calls.update())):
+                bad += ["QEMU %s, device %d, calls as in %s: %s" % (qemu.name, device, name, d)
+                        for d in callshape.differences(wanted, lines)]
+
+    def judge(self):
+        for qemu in self.qemus:
+            self.judge_calls(qemu)
+
+    def rows(self):
+        return []
+
+    def traffic_rows(self):
+        tap, pinger = tap_counters(self.TAPS), self.pinger
+        score = ["%d of %d" % (sum(f.equal for f in flows),
+                               sum(f.equal + f.unequal for f in flows))
+                 for flows in ([f for f in self.flows if isinstance(f, kind)]
+                               for kind in (Upload, Download))]
         rows = [
-            ("regions over time", table.history(START)),
-            ("virtio-mem slots", "0 -> %d -> %d" %
-             (self.peak_slots, self.guest.final_slots)),
-            ("SET_MEM_TABLE calls", "%d, %d failed" % (table.calls, table.calls_failed)),
             ("", "%16s %16s" % ("to the guest", "from the guest")),
             ("packets", "%16d %16d" % (tap["tx_packets"], tap["rx_packets"])),
             ("bytes", "%16d %16d" % (tap["tx_bytes"], tap["rx_bytes"])),
-            ("TCP MiB checked", "%16d %16d" % (up.verified // MIB, down.verified // MIB)),
-            ("sha256 equal", "%16s %16s" % (up.score(), down.score())),
+            ("TCP MiB checked", "%16d %16d" % (self.verified(Upload) // MIB,
+                                               self.verified(Download) // MIB)),
+            ("sha256 equal", "%16s %16s" % tuple(score)),
             ("pings", "%d sent, %d lost, slowest %.0f ms" %
              (pinger.sent, pinger.lost, pinger.slowest * 1000)),
-            ("ring errors", "%d" % self.guest.ring_errors()),
+            ("ring errors", "%d" % sum(qemu.ring_errors() for qemu in self.qemus)),
         ]
+        if self.SHAPES:
+            rows.append(("calls compared with", ", ".join(self.SHAPES.values())))
+        return rows
+
+    def report(self):
         print()
-        for name, value in rows:
+        for name, value in self.rows() + self.traffic_rows():
             print("  %-20s %s" % (name, value))
         print()
         for problem in self.problems:
             print("  not as it should be: " + problem)
 
+    def run(self):
+        """The whole scene; the verdict."""
+        try:
+            self.network()
+            try:
+                self.play()
+            finally:
+                self.stop_traffic()
+            for qemu in self.qemus:
+                if qemu.process.poll() is None:
+                    qemu.quit()
+            self.judge_traffic()
+            self.judge()
+            self.report()
+        except (SceneError, OSError, ValueError) as error:
+            self.problems.append(str(error))
+            say("gave up: %s" % error)
+            for qemu in self.qemus:
+                qemu.show_logs()
+        finally:
+            for qemu in self.qemus:
+                qemu.kill()
+        return "FAIL" if self.problems else "PASS"
+
+
+def arguments(scenes):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="scene", required=True)
+    for name, scene in scenes.items():
+        command = commands.add_parser(name, help=scene.__doc__.splitlines()[0])
+        command.add_argument("--short", action="store_true", help="less of everything")
+        command.add_argument("--patience", type=float, default=1,
+                             help="multiplies every time limit")
+        for option, (value, short, text) in scene.OPTIONS.items():
+            command.add_argument("--" + option, type=type(value),
+                                 help="%s (%s, short %s)" % (text, value, short))
+    args = parser.parse_args()
+    for option, values in scenes[args.scene].OPTIONS.items():
+        if getattr(args, option) is None:
+            setattr(args, option, values[1 if args.short else 0])
+    return args
+
 
 def main():
-    args = arguments()
-    scene = Scene(args)
-    try:
-        scene.play()
-        scene.guest.quit()
-        scene.judge()
-        scene.report()
-    except SceneError as error:
-        scene.problems.append(str(error))
-        say("gave up: %s" % error)
-        scene.guest.show_logs()
-    finally:
-        scene.guest.kill()
-    verdict = "FAIL" if scene.problems else "PASS"
+    scenes = {name: importlib.import_module("scenes." + name).Scene for name in NAMES}
+    args = arguments(scenes)
+    verdict = scenes[args.scene](args).run()
     with open(OUT + "/verdict", "w") as f:
         f.write(verdict + "\n")
     print("  " + verdict, flush=True)
     return 0 if verdict == "PASS" else 1
 
 
-START = time.monotonic()
 if __name__ == "__main__":
+    # Scenes import this module by name: there must be one of it.
+    sys.modules["scene"] = sys.modules["__main__"]
     sys.exit(main())

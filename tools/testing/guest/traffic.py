@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What flows between the lab and the guest: TCP both ways with checksums, pings."""
+import fcntl
 import hashlib
 import os
 import socket
 import struct
+import termios
 import threading
 import time
 
+from vmm import SceneError
 
-def tap_counters():
-    """The tap's counters: tx is towards the guest."""
+
+def tap_counters(taps):
+    """Counters of all taps together: tx is towards the guest."""
     counters = {}
     for name in "tx_packets", "rx_packets", "tx_bytes", "rx_bytes":
-        with open("/sys/class/net/tap0/statistics/" + name) as f:
-            counters[name] = int(f.read())
+        counters[name] = 0
+        for tap in taps:
+            with open("/sys/class/net/%s/statistics/%s" % (tap, name)) as f:
+                counters[name] += int(f.read())
     return counters
 
 
@@ -29,6 +35,7 @@ class Flow(threading.Thread):
         self.verified = 0       # bytes whose checksum was compared and equal
         self.equal = self.unequal = 0
         self.error = None
+        self.rate = None        # bytes a second, None for as many as there can be
         self.stopping = False
 
     def run(self):
@@ -43,11 +50,15 @@ class Flow(threading.Thread):
         except (OSError, ValueError) as error:
             self.error = "%s after %d bytes" % (error, self.moved)
 
-    def stop(self):
-        self.stopping = True
+    def pace(self, size):
+        """So much has moved; slow down if somebody wants that."""
+        self.moved += size
+        if self.rate:
+            time.sleep(size / self.rate)
 
-    def score(self):
-        return "%d of %d" % (self.equal, self.equal + self.unequal)
+    def stop(self):
+        self.rate = None
+        self.stopping = True
 
 
 class Upload(Flow):
@@ -61,7 +72,7 @@ class Upload(Flow):
         for start in range(0, len(data), 65536):
             piece = data[start:start + 65536]
             peer.sendall(piece)
-            self.moved += len(piece)
+            self.pace(len(piece))
         peer.shutdown(socket.SHUT_WR)
         answer = peer.makefile("rb").read().decode().strip()
         if len(answer) != 64:
@@ -87,8 +98,51 @@ class Download(Flow):
                 raise ValueError("the guest stopped %d bytes early" % left)
             digest.update(piece)
             left -= len(piece)
-            self.moved += len(piece)
+            self.pace(len(piece))
         return promised == digest.hexdigest()
+
+
+class Held:
+    """A connection that stays open, whose data the guest leaves where they arrived.
+
+    The guest's program does not read until it is told to: all that was sent then
+    lies in the buffers that the device filled, in pages no processor has written.
+    """
+
+    def __init__(self, host, patience):
+        self.peer = socket.create_connection((host, 5003), 120 * patience)
+        self.stream = self.peer.makefile("rb")
+        self.patience = patience
+        self.equal = self.unequal = 0
+
+    def fill(self, size):
+        """Send data and wait until all of them have been acknowledged."""
+        data = os.urandom(size)
+        self.digest = hashlib.sha256(data).hexdigest()
+        self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * size)
+        self.peer.sendall(b"%d\n" % size)
+        self.peer.sendall(data)
+        deadline = time.monotonic() + 60 * self.patience
+        while self.unacknowledged():
+            if time.monotonic() > deadline:
+                raise SceneError("the guest's socket does not take %d bytes, %d are left" %
+                                 (size, self.unacknowledged()))
+            time.sleep(0.05)
+
+    def unacknowledged(self):
+        return struct.unpack("i", fcntl.ioctl(self.peer, termios.TIOCOUTQ, bytes(4)))[0]
+
+    def check(self, shell):
+        """Let the guest read what it holds, and compare."""
+        shell.run("touch /tmp/release")
+        answer = self.stream.readline().decode().strip()
+        if answer == self.digest:
+            self.equal += 1
+        else:
+            self.unequal += 1
+
+    def close(self):
+        self.peer.close()
 
 
 class Pinger(threading.Thread):
