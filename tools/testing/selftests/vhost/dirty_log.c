@@ -46,6 +46,12 @@ FIXTURE_VARIANT_ADD(dirty, own_header) {
 	.c = { .plain = true, .features = F_VERSION_1 | F_MRG_RXBUF | F_VHOST_HDR, .num = 16 },
 };
 
+/* One used entry may stand for many: those that are not written are not marked. */
+FIXTURE_VARIANT_ADD(dirty, in_order) {
+	.c = { .plain = true, .features = F_VERSION_1 | F_EVENT_IDX | F_IN_ORDER,
+	       .crossing = true, .num = 64 },
+};
+
 FIXTURE_VARIANT_ADD(dirty, iommu_whole) {
 	.c = { .whole = true, .features = F_VERSION_1 },
 };
@@ -55,7 +61,7 @@ FIXTURE_VARIANT_ADD(dirty, iommu_pages) {
 };
 
 FIXTURE_VARIANT_ADD(dirty, iommu_small_ring) {
-	.c = { .features = F_VERSION_1 | F_EVENT_IDX, .num = 16, .v1 = true },
+	.c = { .features = F_VERSION_1 | F_EVENT_IDX | F_IN_ORDER, .num = 16, .v1 = true },
 	.offset = 3,
 };
 
