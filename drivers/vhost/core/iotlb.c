@@ -9,9 +9,9 @@
  * them pile up. iotlb_msg.c is about the messages themselves.
  */
 
-#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -190,10 +190,17 @@ static struct memmap_entry *iotlb_left_over(const struct memmap_node *node, u64 
 	return memmap_alloc(start, last, node->addr + (start - node->start), node->perm);
 }
 
-/*
- * Prepare the entries for an UPDATE. Returns how many, 0 if the map says so
- * already, or an error.
- */
+/* Does the map say just this already? */
+static bool iotlb_knows(struct memmap *map, const struct vhost_iotlb_msg *msg)
+{
+	struct memmap_entry *entry = memmap_overlap(map, msg->iova, msg->iova);
+	const struct memmap_node *node = entry ? &entry->node[0] : NULL;
+
+	return node && node->start == msg->iova && node->last - node->start == msg->size - 1 &&
+	       node->addr == msg->uaddr && node->perm == msg->perm;
+}
+
+/* Prepare the entries for an UPDATE, so that it cannot fail half-way. */
 static int iotlb_prepare(struct memmap *map, const struct vhost_iotlb_msg *msg,
 			 struct memmap_entry **entry)
 {
@@ -202,23 +209,17 @@ static int iotlb_prepare(struct memmap *map, const struct vhost_iotlb_msg *msg,
 	struct memmap_entry *end = memmap_overlap(map, last, last);
 	unsigned int n = 1;
 
-	if (first) {
-		const struct memmap_node *node = &first->node[0];
-
-		if (node->start == msg->iova && node->last == last && node->addr == msg->uaddr &&
-		    node->perm == msg->perm)
-			return 0;
-		if (node->start < msg->iova) {
-			entry[IOTLB_LEFT] = iotlb_left_over(node, node->start, msg->iova - 1);
-			n++;
-		}
+	if (first && first->node[0].start < msg->iova) {
+		entry[IOTLB_LEFT] = iotlb_left_over(&first->node[0], first->node[0].start,
+						    msg->iova - 1);
+		n++;
 	}
 	if (end && end->node[0].last > last) {
 		entry[IOTLB_RIGHT] = iotlb_left_over(&end->node[0], last + 1, end->node[0].last);
 		n++;
 	}
 	entry[IOTLB_NEW] = memmap_alloc(msg->iova, last, msg->uaddr, msg->perm);
-	return !!entry[IOTLB_NEW] + !!entry[IOTLB_LEFT] + !!entry[IOTLB_RIGHT] == n ? n : -ENOMEM;
+	return !!entry[IOTLB_NEW] + !!entry[IOTLB_LEFT] + !!entry[IOTLB_RIGHT] == n ? 0 : -ENOMEM;
 }
 
 /* Take away what a range has in common with entries, all of these. */
@@ -226,8 +227,10 @@ static void iotlb_remove(struct memmap *map, u64 first, u64 last)
 {
 	struct memmap_entry *entry;
 
-	while ((entry = memmap_overlap(map, first, last)))
+	while ((entry = memmap_overlap(map, first, last))) {
 		memmap_remove(map, entry);
+		cond_resched();
+	}
 }
 
 /*
@@ -239,24 +242,26 @@ static int iotlb_update(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg
 	struct memmap_entry *entry[IOTLB_ENTRIES] = {};
 	struct memmap *map = &dev->iotlb.map;
 	unsigned int i;
-	int n;
+	int err;
 
+	if (iotlb_knows(map, msg))
+		return 0;
 	/* Room first: it may take away what is to be split. */
-	n = iotlb_make_room(dev, IOTLB_ENTRIES);
-	if (n < 0 && map->count + 1 > max_iotlb_entries)
-		return n;
-	n = iotlb_prepare(map, msg, entry);
-	if (n > 0)
+	err = iotlb_make_room(dev, IOTLB_ENTRIES);
+	if (err && map->count + 1 > max_iotlb_entries)
+		return err;
+	err = iotlb_prepare(map, msg, entry);
+	if (!err)
 		iotlb_remove(map, msg->iova, msg->iova + msg->size - 1);
 	for (i = 0; i < IOTLB_ENTRIES; i++) {
 		if (!entry[i])
 			continue;
-		if (n < 0)
+		if (err)
 			memmap_free(entry[i]);
 		else
 			WARN_ON_ONCE(memmap_insert(map, entry[i]));
 	}
-	return min(n, 0);
+	return err;
 }
 
 static bool iotlb_msg_valid(const struct vhost_iotlb_msg *msg)

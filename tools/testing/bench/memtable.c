@@ -166,6 +166,39 @@ static void toggle_cost(struct bench *b, unsigned int which, unsigned int calls,
 	report(what, b->n, del[calls / 2]);
 }
 
+/* One region leaves the table and comes back, named by itself. */
+static uint64_t timed_update(const struct bench *b, const struct vhost_memory_region *r, bool add)
+{
+	struct vhost_mem_update u = {
+		.nremove = !add,
+		.nadd = add,
+		.remove = (uintptr_t)r,
+		.add = (uintptr_t)r,
+	};
+	uint64_t start = now_ns();
+
+	check(vhost_ioctl(b->v.fd, VHOST_UPDATE_MEM_REGIONS, &u), "UPDATE_MEM_REGIONS");
+	return now_ns() - start;
+}
+
+static void update_cost(struct bench *b)
+{
+	const struct vhost_memory_region *r = &b->with->regions[b->n / 2];
+	uint64_t add[MAX_CALLS], del[MAX_CALLS], features;
+	unsigned int i;
+
+	check(vhost_get_backend_features(b->v.fd, &features), "GET_BACKEND_FEATURES");
+	if (b->n < 2 || !(features & BIT64(VHOST_BACKEND_F_MEM_UPDATE)))
+		return;
+	for (i = 0; i < MAX_CALLS; i++) {
+		del[i] = timed_update(b, r, false);
+		add[i] = timed_update(b, r, true);
+	}
+	report("update-add", b->n, median(add, MAX_CALLS));
+	report("update-del", b->n, median(del, MAX_CALLS));
+	report("update", b->n, (add[MAX_CALLS / 2] + del[MAX_CALLS / 2]) / 2);
+}
+
 static void call_cost(unsigned int n)
 {
 	unsigned int calls = n <= 1024 ? MAX_CALLS : n <= 8192 ? 20 : 6, i;
@@ -188,6 +221,7 @@ static void call_cost(unsigned int n)
 	for (i = 0; i < calls; i++)
 		same[i] = timed_set(&b, b.with);
 	report("same", n, median(same, calls));
+	update_cost(&b);
 	bench_down(&b);
 }
 
