@@ -7,19 +7,19 @@
  */
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "libhold.h"
 #include "test.h"
 
-#define CLOSE_MS	1000
+#define CLOSE_MS	5000	/* beyond that it hangs, however busy the machine */
 #define FRAME		500
 
 static bool kernel_has_tasks(void)
@@ -75,7 +75,7 @@ FIXTURE_TEARDOWN(end)
 		kill(self->holder, SIGKILL);
 }
 
-/* A device with two workers: the first receives, the second transmits. */
+/* A device with three workers: one receives, one transmits, one is idle. */
 static int owner_up(struct vmm *v, int kind)
 {
 	unsigned int i;
@@ -102,7 +102,7 @@ static int owner_up(struct vmm *v, int kind)
 		ret = net_backend_open(&v->net, NET_TAP, v->hdr_len);
 	for (i = 0; !ret && i < VMM_NVQS; i++)
 		ret = vmm_start(v, i);
-	if (!ret && vhost_new_worker(v->fd) != 1)
+	if (!ret && (vhost_new_worker(v->fd) != 1 || vhost_new_worker(v->fd) != 2))
 		ret = -ENODEV;
 	return ret ? ret : vhost_attach_vring_worker(v->fd, VQ_TX, 1);
 }
@@ -204,7 +204,7 @@ static int sharer_run(void *arg)
 		_exit(1);
 	kick_both(&e->v, 50);
 	w->ret[0] = vhost_get_vring_worker(fd, VQ_TX);
-	w->ret[1] = vhost_free_worker(fd, 1);
+	w->ret[1] = vhost_free_worker(fd, 2);
 	w->ret[2] = vhost_attach_vring_worker(fd, VQ_RX, 1);
 	w->ret[3] = vmm_set_mem(&e->v);
 	/* A thread of its own takes the queues over, where they stand. */
@@ -289,10 +289,10 @@ TEST_F_TIMEOUT(end, fault_018_killed_worker, 60)
 	ASSERT_EQ(0, kill_owner(self, variant->kind, true));
 	self->holder = 0;
 	EXPECT_EQ(task ? -EINVAL : 1, ret[0]);
-	EXPECT_EQ(-EBUSY, ret[1]);
+	EXPECT_EQ(task ? -EBUSY : 0, ret[1]);
 	EXPECT_EQ(0, ret[2]);
 	EXPECT_EQ(0, ret[3]);
-	EXPECT_EQ(2, ret[4]);
+	EXPECT_EQ(task ? 3 : 2, ret[4]);
 	EXPECT_EQ(0, ret[5]);
 	EXPECT_EQ(0, ret[6]);
 	EXPECT_EQ(0, ret[7]);
@@ -371,7 +371,7 @@ static int owner_is_well(FIXTURE_DATA(end) *e)
 TEST_F_TIMEOUT(end, fault_085_closed_by_another, 60)
 {
 	ASSERT_EQ(0, take_device(self, variant->kind, false));
-	EXPECT_EQ(self->workers + 2, proc_all_workers());
+	EXPECT_EQ(self->workers + 3, proc_all_workers());
 	EXPECT_EQ(-EPERM, vhost_reset_owner(self->fd));
 	close_timed(self->w, self->fd);
 	EXPECT_GE(CLOSE_MS, self->w->close_ms);
@@ -496,31 +496,53 @@ TEST_F_TIMEOUT(end, owner_runs_a_program, 60)
 
 /* ---- what belongs to the owner ---- */
 
-static void on_alarm(int sig)
+static void on_signal(int sig)
 {
 	(void)sig;
+}
+
+struct pester {
+	pthread_t victim;
+	volatile bool stop;
+};
+
+/* At any moment, but with time in between to get something done on a slow machine. */
+static void *pester_thread(void *arg)
+{
+	struct pester *p = arg;
+	unsigned int seed = now_us();
+
+	while (!p->stop) {
+		seed = seed * 1103515245 + 12345;
+		nap_us(100 + (seed >> 8) % 4000);
+		pthread_kill(p->victim, SIGUSR1);
+	}
+	return NULL;
 }
 
 /* A fork that a signal interrupts is repeated: nobody hears of it. */
 TEST_F_TIMEOUT(end, signals_do_no_harm, 60)
 {
-	struct itimerval often = { { 0, 150 }, { 0, 150 } }, never = { { 0, 0 }, { 0, 0 } };
-	struct sigaction act = { .sa_handler = on_alarm };
-	int i, id, ret = 0;
+	struct sigaction act = { .sa_handler = on_signal };
+	struct pester p = { .victim = pthread_self() };
+	pthread_t t;
+	int i, ret = 0;
 
 	self->fd = vhost_open(VHOST_NET_PATH, 0);
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, sigaction(SIGALRM, &act, NULL));
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	ASSERT_EQ(0, sigaction(SIGUSR1, &act, NULL));
+	ASSERT_EQ(0, pthread_create(&t, NULL, pester_thread, &p));
 	for (i = 0; i < 100 && !ret; i++) {
 		ret = vhost_set_fork_from_owner(self->fd, variant->kind);
 		if (!ret)
 			ret = vhost_set_owner(self->fd);
-		id = ret ? ret : vhost_new_worker(self->fd);
 		if (!ret)
-			ret = id == 1 ? vhost_reset_owner(self->fd) : id;
+			ret = vhost_new_worker(self->fd) - 1;
+		if (!ret)
+			ret = vhost_reset_owner(self->fd);
 	}
-	setitimer(ITIMER_REAL, &never, NULL);
+	p.stop = true;
+	pthread_join(t, NULL);
 	EXPECT_EQ(0, ret) TH_LOG("round %d", i);
 	close(self->fd);
 }
