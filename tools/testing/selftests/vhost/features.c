@@ -2,6 +2,7 @@
 /* What the device offers, and what it says to calls and bits it does not know. */
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 
 #include "test.h"
 
@@ -106,6 +107,37 @@ TEST_F(features, write_refused)
 
 	EXPECT_GT(0, write(self->fd, msg, sizeof(msg)));
 	EXPECT_GT(0, write(self->fd, msg, 3));
+}
+
+/* The second queue cannot have them: so the first one goes back to what it had. */
+TEST(all_queues_or_none)
+{
+	struct drv_place at;
+	struct drv_sizes s;
+	struct vmm v;
+	char *ring;
+
+	vmm_init(&v);
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, vmm_net_up(&v, &(struct vmm_config){ .features = 0 }));
+	ASSERT_LE(0, vmm_stop(&v, VQ_TX));
+	drv_split.sizes(256, &s);
+	ring = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, ring);
+	at.desc = vmm_alloc(&v, s.desc, s.desc_align);
+	at.driver = vmm_alloc(&v, s.driver, s.driver_align);
+	at.device = ring;
+	ASSERT_EQ(0, vmm_ring_at(&v, VQ_TX, 256, 0, &at));
+	ASSERT_EQ(0, vmm_start(&v, VQ_TX));
+	ASSERT_EQ(0, vmm_traffic_check(&v));
+
+	ASSERT_EQ(0, munmap(ring, 8192));
+	EXPECT_EQ(-EFAULT, vhost_set_features(v.fd, F_VERSION_1));
+	/* Its header is as long as it was. */
+	EXPECT_EQ(10, v.hdr_len);
+	EXPECT_EQ(0, vmm_rx_check(&v, 100, 1));
+	drv_ring_free(&v.vq[VQ_TX].ring);
+	vmm_close(&v);
 }
 
 /* ---- traffic under each combination ---- */

@@ -172,6 +172,40 @@ TEST_F(order, receive_batches)
 	EXPECT_FALSE(vmm_ring_error(v, VQ_RX, 0));
 }
 
+/* Packets that wait for buffers are given back together: the length of each counts. */
+TEST_F(order, receive_burst)
+{
+	struct vmm *v = &self->v;
+	struct drv_ring *r = &v->vq[VQ_RX].ring;
+	char *buf = vmm_alloc(v, NUM * 2048, 64), frame[1000];
+	unsigned int round, i;
+	struct drv_done done;
+
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < 16; i++) {
+			net_frame_fill(frame, 100 + i * 50, i);
+			ASSERT_EQ((int)(100 + i * 50),
+				  net_peer_send(&v->net, frame, 100 + i * 50));
+		}
+		for (i = 0; i < 16; i++) {
+			/* The buffer of packet 5 is full to the last byte. */
+			size_t room = i == 5 ? v->hdr_len + 100 + i * 50 : 2048;
+
+			ASSERT_LE(0, drv_ring_add1(r, vmm_gpa(v, buf + i * 2048), room, true,
+						   buf + i * 2048));
+		}
+		vmm_kick(v, VQ_RX);
+		for (i = 0; i < 16; i++) {
+			ASSERT_EQ(1, drv_ring_wait(r, &done, VMM_TIMEOUT_MS));
+			ASSERT_EQ(buf + i * 2048, done.cookie);
+			ASSERT_EQ(v->hdr_len + 100 + i * 50, done.len);
+			ASSERT_EQ(0, net_frame_check(buf + i * 2048 + v->hdr_len, 100 + i * 50, i,
+						     NULL));
+		}
+	}
+	EXPECT_FALSE(vmm_ring_error(v, VQ_RX, 0));
+}
+
 /* The queue stops in between and goes on where it stood. */
 TEST_F(order, stop_and_go)
 {
