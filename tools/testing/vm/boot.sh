@@ -93,6 +93,19 @@ loglevel=8 log_buf_len=4M kunit.enable=1 RINGSIDE_INIT=$here/guest-init RINGSIDE
 RINGSIDE_OUT_HOST=$out"
 }
 
+# Everything that boot would have to build or install.
+boot_prepare()
+{
+	"$here/kernel" --image "$kernel" >/dev/null
+	case $kernel in
+	uml*) ;;
+	*)
+		find_qemu
+		"$here/initramfs" "$kernel" >/dev/null
+		;;
+	esac
+}
+
 boot()
 {
 	host_ok "$job"

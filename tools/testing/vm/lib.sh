@@ -57,21 +57,46 @@ with_progress()
 	return "$rc"
 }
 
+# package_lists: see that the machine's own package lists are of today. A list's own
+# time is the archive's, so its inode's counts.
+package_lists()
+{
+	mkdir -p "$RINGSIDE_CACHE/lock"
+	(
+		flock 9
+		[ -z "$(find /var/lib/apt/lists -name '*Packages*' -cmin -1440 -print -quit)" ] ||
+			exit 0
+		with_progress 'apt-get update' "$RINGSIDE_CACHE/log/apt-update.log" \
+			as_root apt-get -q update
+	) 9>"$RINGSIDE_CACHE/lock/apt-lists"
+}
+
+# packages_missing NAME...: those that are not installed.
+packages_missing()
+{
+	local p
+	for p in "$@"; do
+		dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' ||
+			printf '%s\n' "$p"
+	done
+}
+
 # need_packages NAME...: install what is missing from the machine's own suite.
 need_packages()
 {
-	local p missing=()
-	for p in "$@"; do
-		dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' ||
-			missing+=("$p")
-	done
-	[ ${#missing[@]} -eq 0 ] && return 0
-	say "installing ${missing[*]}"
-	if [ -z "$(find /var/lib/apt/lists -name '*Packages*' -mmin -1440 -print -quit)" ]; then
-		with_progress 'apt-get update' "$RINGSIDE_CACHE/log/apt-update.log" \
-			as_root apt-get -q update
-	fi
-	with_progress 'apt-get install' "$RINGSIDE_CACHE/log/apt-install.log" \
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		--no-install-recommends -o DPkg::Lock::Timeout=600 install "${missing[@]}"
+	local missing
+	missing=$(packages_missing "$@")
+	[ -n "$missing" ] || return 0
+	mkdir -p "$RINGSIDE_CACHE/lock"
+	(
+		# Another script may be installing the same.
+		flock 9
+		mapfile -t missing < <(packages_missing "$@")
+		[ ${#missing[@]} -gt 0 ] || exit 0
+		say "installing ${missing[*]}"
+		package_lists
+		with_progress 'apt-get install' "$RINGSIDE_CACHE/log/apt-install.log" \
+			as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+			--no-install-recommends -o DPkg::Lock::Timeout=600 install "${missing[@]}"
+	) 9>"$RINGSIDE_CACHE/lock/apt"
 }

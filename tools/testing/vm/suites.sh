@@ -19,10 +19,21 @@ debian_mirror()
 # SUITE may be several suites joined by commas (trixie,trixie-backports).
 suite_apt()
 {
-	local suites=$1 cmd=$2 dir s
+	local suites=$1 cmd=$2 dir
 	shift 2
 	dir=$RINGSIDE_CACHE/apt/$suites
-	if [ ! -e "$dir/ready" ] || [ -n "$(find "$dir/ready" -mtime +0 2>/dev/null)" ]; then
+	suite_lists "$suites" "$dir"
+	suite_apt_raw "$dir" "$cmd" "$@"
+}
+
+# suite_lists SUITES DIR: see that the package lists in DIR are of today.
+suite_lists()
+{
+	local suites=$1 dir=$2 s
+	mkdir -p "$RINGSIDE_CACHE/lock"
+	(
+		flock 6
+		[ -z "$(find "$dir/ready" -mtime -1 2>/dev/null)" ] || exit 0
 		rm -rf "$dir"
 		mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/parts"
 		: >"$dir/status"
@@ -34,8 +45,7 @@ suite_apt()
 			suite_apt_raw "$dir" apt-get -q update ||
 			die "cannot read the package lists of $suites"
 		touch "$dir/ready"
-	fi
-	suite_apt_raw "$dir" "$cmd" "$@"
+	) 6>"$RINGSIDE_CACHE/lock/apt-$suites"
 }
 
 suite_apt_raw()
