@@ -80,7 +80,8 @@ help:
 	@echo 'make uninstall        give the distribution'"'"'s modules back'
 	@echo 'make clean [KDIR=DIR] remove build/, or one kernel'"'"'s part of it'
 	@echo
-	@echo 'make demo             a guest on our vhost-net whose memory grows under traffic'
+	@echo 'make demo             a guest on our vhost-net whose memory grows under traffic;'
+	@echo '                      ARGS="--help" shows what else can happen to it'
 	@echo 'make check            all tests; ARGS="--help" shows how to run fewer'
 	@echo 'make style            static checks; needs no kernel tree'
 	@echo 'make uapi-check       our ABI headers against the kernel'"'"'s in KDIR'

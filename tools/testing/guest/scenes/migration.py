@@ -150,8 +150,10 @@ class Scene(BaseScene):
         self.act("shrinking to nothing", lambda: self.resize(qemu, 0))
         self.held.close()
         self.finish_traffic()
-        # A ping sent while the guest stands still goes to a QEMU that ends.
-        self.pings_to_lose = sum(move["downtime"] for move in self.moves) // 250 + 8
+        # A ping sent while the guest stands still goes to a QEMU that ends; so do
+        # those until the bridge hears from the new one, which takes a moment.
+        self.pings_to_lose = sum(move["downtime"] // 250 + int(8 * self.patience)
+                                 for move in self.moves)
 
     def judge(self):
         super().judge()
