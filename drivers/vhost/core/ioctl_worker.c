@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
@@ -60,25 +61,23 @@ static int vhost_kthread_may_start(struct vhost_dev *dev)
 	return capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN) ? 0 : -EAGAIN;
 }
 
-/*
- * One more worker. Its number, the smallest that is free, goes to @user if there
- * is one: first, so that nothing can fail once the thread exists.
- */
-static struct vhost_worker *vhost_dev_add_worker(struct vhost_dev *dev, struct mm_struct *mm,
-						 u32 __user *user)
+/* A number for one more worker, the smallest that is free, with a place for it. */
+static int vhost_dev_reserve_worker(struct vhost_dev *dev, u32 *id)
 {
-	struct vhost_worker *worker;
-	u32 id;
 	int err;
 
 	lockdep_assert_held(&dev->mutex);
-	err = xa_alloc(&dev->workers, &id, NULL, xa_limit_32b, GFP_KERNEL_ACCOUNT);
-	if (err < 0)
-		return ERR_PTR(err);
-	if (user && put_user(id, user))
-		worker = ERR_PTR(-EFAULT);
-	else
-		worker = vhost_worker_create(mm, id, dev->fork_owner);
+	err = xa_alloc(&dev->workers, id, NULL, xa_limit_32b, GFP_KERNEL_ACCOUNT);
+	return min(err, 0);
+}
+
+/* The worker of that number; when there can be none, the number is free again. */
+static struct vhost_worker *vhost_dev_add_worker(struct vhost_dev *dev, struct mm_struct *mm,
+						 u32 id)
+{
+	struct vhost_worker *worker = vhost_worker_create(mm, id, dev->fork_owner);
+
+	lockdep_assert_held(&dev->mutex);
 	if (IS_ERR(worker))
 		xa_erase(&dev->workers, id);
 	else
@@ -102,9 +101,15 @@ static struct vhost_worker *vhost_vq_worker(struct vhost_virtqueue *vq)
  */
 int vhost_workers_start(struct vhost_dev *dev, struct mm_struct *mm)
 {
-	struct vhost_worker *worker = vhost_dev_add_worker(dev, mm, NULL);
+	struct vhost_worker *worker;
 	unsigned int i;
+	u32 id;
+	int err;
 
+	err = vhost_dev_reserve_worker(dev, &id);
+	if (err)
+		return err;
+	worker = vhost_dev_add_worker(dev, mm, id);
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
 	worker->attached = dev->nvqs;
@@ -153,14 +158,20 @@ void vhost_workers_end(struct vhost_dev *dev)
 int vhost_new_worker(struct vhost_dev *dev, void *arg, void __user *user)
 {
 	struct vhost_worker_state __user *state = user;
-	struct vhost_worker *worker;
+	u32 id;
 	int err;
 
 	err = dev->fork_owner ? 0 : vhost_kthread_may_start(dev);
+	if (!err)
+		err = vhost_dev_reserve_worker(dev, &id);
 	if (err)
 		return err;
-	worker = vhost_dev_add_worker(dev, dev->mm, &state->worker_id);
-	return PTR_ERR_OR_ZERO(worker);
+	/* Told first, so that nothing can fail once the thread exists. */
+	if (put_user(id, &state->worker_id)) {
+		xa_erase(&dev->workers, id);
+		return -EFAULT;
+	}
+	return PTR_ERR_OR_ZERO(vhost_dev_add_worker(dev, dev->mm, id));
 }
 
 int vhost_free_worker(struct vhost_dev *dev, void *arg, void __user *user)

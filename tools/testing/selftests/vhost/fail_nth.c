@@ -5,7 +5,9 @@
  * must work when it is repeated. Needs a kernel with fault injection.
  */
 #include <fcntl.h>
+#include <sys/mman.h>
 
+#include "libdirty.h"
 #include "test.h"
 
 #define MOST	200	/* no call here has that many points of failure */
@@ -70,6 +72,9 @@ static int inject(int nth_fd, int nth)
 
 struct fail_case {
 	struct vmm *v;
+	struct iommu *m;
+	struct dirty_log *d;
+	struct watch w;
 	int fd;
 	struct mem_table *t;
 };
@@ -226,6 +231,154 @@ TEST_F(fail_nth, set_eventfds)
 
 	EXPECT_LE(0, ret) TH_LOG("%d", ret);
 	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+/* The RAM in one piece becomes two, or the other way about, with all in between. */
+static int call_update(struct fail_case *c)
+{
+	uint64_t size = c->v->ram_size, half = size / 2;
+	uintptr_t ram = (uintptr_t)c->v->ram;
+	struct vhost_memory_region one = { 0, size, ram, 0 }, two[2] = {
+		{ 0, half, ram, 0 }, { half, half, ram + half, 0 },
+	};
+	struct vhost_mem_update split = {
+		.nremove = 1, .remove = (uintptr_t)&one, .nadd = 2, .add = (uintptr_t)two,
+	}, join = {
+		.nremove = 2, .remove = (uintptr_t)two, .nadd = 1, .add = (uintptr_t)&one,
+	};
+	int ret = vhost_ioctl(c->v->fd, VHOST_UPDATE_MEM_REGIONS, &split);
+
+	return ret ? ret : vhost_ioctl(c->v->fd, VHOST_UPDATE_MEM_REGIONS, &join);
+}
+
+/* In one piece or in two, but whole: whichever it is, a table puts it right. */
+static int ram_is_whole(struct fail_case *c)
+{
+	int ret = vmm_traffic_check(c->v);
+
+	return ret ? ret : vmm_set_mem(c->v);
+}
+
+TEST_F(fail_nth, update_mem_regions)
+{
+	int ret = sweep(&self->c, call_update, ram_is_whole);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, call_update(&self->c));
+	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+static int call_worker(struct fail_case *c)
+{
+	int id = vhost_new_worker(c->v->fd);
+
+	if (id < 0)
+		return id;
+	return vhost_free_worker(c->v->fd, id);
+}
+
+TEST_F(fail_nth, new_and_free_worker)
+{
+	int ret = sweep(&self->c, call_worker, no_worker_left);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, call_worker(&self->c));
+	EXPECT_EQ(0, no_worker_left(&self->c));
+	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+/* ---- device IOTLB and dirty log ---- */
+
+FIXTURE(fail_iommu) {
+	struct iommu m;
+	struct dirty_log d;
+	struct fail_case c;
+};
+
+FIXTURE_SETUP(fail_iommu)
+{
+	vmm_init(&self->m.v);
+	self->m.memfd = -1;
+	self->m.device = MAP_FAILED;
+	self->c = (struct fail_case) {
+		.v = &self->m.v, .m = &self->m, .d = &self->d, .fd = -1,
+	};
+	if (injection_ready())
+		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, iommu_up(&self->m, &(struct iommu_config){
+			.features = F_VERSION_1, .whole = true }));
+	ASSERT_EQ(0, dirty_init(&self->d, IOMMU_GPA + self->m.v.ram_size, 0));
+	ASSERT_EQ(0, iommu_map_all(&self->m));
+	ASSERT_EQ(0, iommu_start(&self->m));
+	ASSERT_EQ(0, vmm_traffic_check(&self->m.v));
+}
+
+FIXTURE_TEARDOWN(fail_iommu)
+{
+	watch_free(&self->c.w);
+	iommu_close(&self->m);
+	dirty_free(&self->d);
+}
+
+/* A piece out of the middle of a mapping, which leaves two, and back in. */
+static int call_iotlb_split(struct fail_case *c)
+{
+	struct iommu *m = c->m;
+	uint64_t at = m->iova + 7 * IOMMU_PAGE;
+	int ret;
+
+	ret = iotlb_send(m->v.fd, m->v2, VHOST_IOTLB_UPDATE, at, IOMMU_PAGE,
+			 (uintptr_t)m->page[7], VHOST_ACCESS_RO);
+	if (!ret)
+		ret = iotlb_send(m->v.fd, m->v2, VHOST_IOTLB_INVALIDATE,
+				 UINT64_C(0x700000000000), IOMMU_PAGE, 0, 0);
+	return ret ? ret : iommu_map_all(m);
+}
+
+static int iommu_traffic_works(struct fail_case *c)
+{
+	int ret = iommu_map_all(c->m);
+
+	return ret ? ret : vmm_traffic_check(c->v);
+}
+
+/* What is mapped stays mapped, and no part of it is lost. */
+static int nothing_unmapped(struct fail_case *c)
+{
+	struct vhost_iotlb_msg m;
+	int ret = vmm_tx_check(c->v, 1000, 1);
+
+	if (!ret && iotlb_recv(c->v->fd, c->m->v2, &m, 0) != -ETIMEDOUT)
+		ret = -EPROTO;
+	return ret ? ret : iommu_traffic_works(c);
+}
+
+TEST_F(fail_iommu, iotlb_update)
+{
+	int ret = sweep(&self->c, call_iotlb_split, nothing_unmapped);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, call_iotlb_split(&self->c));
+	EXPECT_EQ(0, iommu_traffic_works(&self->c));
+}
+
+static int call_log_on_and_off(struct fail_case *c)
+{
+	int ret;
+
+	watch_free(&c->w);
+	ret = watch_log_on(&c->w, c->m, c->d);
+	return ret ? ret : watch_log_off(&c->w);
+}
+
+TEST_F(fail_iommu, log_on_and_off)
+{
+	int ret = sweep(&self->c, call_log_on_and_off, iommu_traffic_works);
+
+	EXPECT_LE(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, call_log_on_and_off(&self->c));
+	EXPECT_EQ(0, iommu_traffic_works(&self->c));
 }
 
 TEST_HARNESS_MAIN
