@@ -5,6 +5,8 @@
 RINGSIDE_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 RINGSIDE_CACHE=${RINGSIDE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringside}
 export RINGSIDE_TOP RINGSIDE_CACHE
+# modprobe and depmod are where Debian's users do not look.
+export PATH=$PATH:/usr/sbin:/sbin
 
 # say WORDS...: one line for the person who waits.
 say()
