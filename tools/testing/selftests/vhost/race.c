@@ -117,6 +117,29 @@ static void race_features(struct racer *r, int fd)
 	vhost_set_features(fd, sets[pick(r, ARRAY_LEN(sets))]);
 }
 
+/* Rarely more, so that there are not ever more of them. */
+static void race_workers(struct racer *r, int fd, unsigned int q)
+{
+	switch (pick(r, 8)) {
+	case 0:
+		vhost_new_worker(fd);
+		break;
+	case 1:
+	case 2:
+		vhost_attach_vring_worker(fd, q, pick(r, 4));
+		break;
+	case 3:
+		vhost_get_vring_worker(fd, q);
+		break;
+	case 4:
+		vhost_set_fork_from_owner(fd, pick(r, 3));
+		vhost_get_fork_from_owner(fd);
+		break;
+	default:
+		vhost_free_worker(fd, pick(r, 16));
+	}
+}
+
 static void race_reopen(struct racer *r, unsigned int which)
 {
 	int fd = vhost_open(VHOST_NET_PATH, O_NONBLOCK), old;
@@ -137,7 +160,7 @@ static void race_one(struct racer *r)
 	int fd = r->a->fd[which];
 	char msg[72];
 
-	switch (pick(r, 24)) {
+	switch (pick(r, 27)) {
 	case 0: vhost_set_owner(fd); break;
 	case 1: if (pick(r, 8) == 0) vhost_reset_owner(fd); break;
 	case 2: race_features(r, fd); break;
@@ -155,6 +178,7 @@ static void race_one(struct racer *r)
 	case 19: vhost_net_set_backend(fd, q, -1); break;
 	case 20: if (pick(r, 50) == 0) race_reopen(r, which); break;
 	case 21: if (read(fd, msg, sizeof(msg)) > 0) abort(); break;
+	case 22: case 23: case 24: race_workers(r, fd, q); break;
 	default: race_ring(r, v, vq);
 	}
 	r->calls++;
