@@ -104,11 +104,17 @@ void vhost_worker_bury(struct vhost_worker *worker)
 
 static void vhost_worker_queue(struct vhost_worker *worker, struct vhost_work *work)
 {
+	struct task_struct *task;
+
 	if (test_and_set_bit(VHOST_WORK_QUEUED, &work->flags))
 		return;
 	/* The first one on the list is the one who has to wake the worker. */
-	if (llist_add(&work->node, &worker->list))
-		wake_up_process(worker->task);
+	if (!llist_add(&work->node, &worker->list))
+		return;
+	task = READ_ONCE(worker->task);
+	/* A thread that has yet to arrive looks at the list by itself. */
+	if (likely(task))
+		wake_up_process(task);
 }
 
 /**

@@ -15,7 +15,8 @@ struct vhost_task;
 /**
  * struct vhost_worker - a thread
  * @list: what is to be done, last first
- * @task: the thread; we hold a reference. Set before anybody else sees the worker
+ * @task: the thread; we hold a reference. Set once, by a thread of the owner itself
+ *	when it first runs
  * @dead: the thread takes nothing from @list any more; set once, by the thread
  *	or after its end
  * @attached: how many queues point to it; vhost_dev.mutex

@@ -25,9 +25,12 @@
 
 /* ---- the owner's threads ---- */
 
+/* The thread's first act: from now on it is woken for what is queued. */
 static void vhost_task_arrive(struct vhost_worker *worker)
 {
-	worker->task = get_task_struct(current);
+	WRITE_ONCE(worker->task, get_task_struct(current));
+	/* Pairs with llist_add() in vhost_worker_queue(): it sees us, or we its work. */
+	smp_mb();
 	complete(&worker->started);
 }
 
@@ -60,9 +63,12 @@ static int vhost_task_begin(struct vhost_worker *worker, const char *name)
 		return PTR_ERR(vtsk);
 	worker->vtsk = vtsk;
 	vhost_task_start(vtsk);
-	/* What kills us kills it, and killed it arrives as well. */
-	if (wait_for_completion_killable(&worker->started))
-		wait_for_completion(&worker->started);
+	/*
+	 * Only once it has arrived can it be killed alone. A signal that keeps it
+	 * from that, to stop or freeze the process, waits for us to obey as well:
+	 * it arrives when it goes on.
+	 */
+	wait_for_completion_interruptible(&worker->started);
 	return 0;
 }
 
@@ -187,7 +193,9 @@ static void vhost_worker_free_rcu(struct rcu_head *rcu)
 {
 	struct vhost_worker *worker = container_of(rcu, struct vhost_worker, rcu);
 
-	put_task_struct(worker->task);
+	/* There is none if it was ended before it had begun. */
+	if (worker->task)
+		put_task_struct(worker->task);
 	kfree(worker);
 }
 
@@ -218,8 +226,10 @@ void vhost_worker_destroy(struct vhost_worker *worker)
  */
 void vhost_worker_kill(struct vhost_worker *worker)
 {
-	if (worker->vtsk)
-		vhost_task_kill(worker->task);
-	else
-		send_sig(SIGKILL, worker->task, 1);
+	struct task_struct *task = READ_ONCE(worker->task);
+
+	if (!worker->vtsk)
+		send_sig(SIGKILL, task, 1);
+	else if (task)
+		vhost_task_kill(task);
 }

@@ -380,7 +380,9 @@ TEST_F(iotlb_state, fault_061_limit)
 	before = meminfo_kb("SUnreclaim");
 	ASSERT_LT(0, before);
 	EXPECT_EQ(0, flood(m, FAR_IOVA + 2 * limit * PAGE, 8 * limit));
-	EXPECT_GT(before + 512, meminfo_kb("SUnreclaim"));
+	/* What is freed stays with KASAN for a while. */
+	if (!strstr(getenv("RINGSIDE_KERNEL") ?: "", "kasan"))
+		EXPECT_GT(before + 512, meminfo_kb("SUnreclaim"));
 	/* The last one is there, the buffers are not, and can be had again. */
 	net_frame_fill(m->v.ram + v->hdr_len, 100, 77);
 	memset(m->v.ram, 0, v->hdr_len);

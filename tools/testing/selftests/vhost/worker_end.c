@@ -2,17 +2,12 @@
 /*
  * How workers end when it is not their owner who closes the device: the owner was
  * killed, is stopped, runs another program, or gave the device away, and somebody
- * else has it last. FAULTS 17, 18, 85. And what an owner's signals and cgroup mean
- * to its workers.
+ * else has it last. FAULTS 17, 18, 20, 85.
  */
 #include <fcntl.h>
-#include <linux/if_tun.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -21,13 +16,6 @@
 
 #define CLOSE_MS	5000	/* beyond that it hangs, however busy the machine */
 #define FRAME		500
-
-static bool kernel_has_tasks(void)
-{
-	const char *kernel = getenv("RINGSIDE_KERNEL");
-
-	return !kernel || strcmp(kernel, "6.1");
-}
 
 /* What owner, holder and test share. */
 struct watch {
@@ -56,7 +44,7 @@ FIXTURE_VARIANT_ADD(end, kthread) { .kind = VHOST_FORK_OWNER_KTHREAD };
 
 FIXTURE_SETUP(end)
 {
-	if (variant->kind == VHOST_FORK_OWNER_TASK && !kernel_has_tasks())
+	if (variant->kind == VHOST_FORK_OWNER_TASK && !proc_has_task_workers())
 		SKIP(return, "no such threads in this kernel");
 	self->w = mmap(NULL, sizeof(*self->w), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -494,120 +482,84 @@ TEST_F_TIMEOUT(end, owner_runs_a_program, 60)
 	EXPECT_EQ(0, works_again());
 }
 
-/* ---- what belongs to the owner ---- */
-
-static void on_signal(int sig)
+/* A worker does not keep its owner from dumping core. */
+TEST_F_TIMEOUT(end, owner_crashes, 60)
 {
-	(void)sig;
-}
+	int status, i;
 
-struct pester {
-	pthread_t victim;
-	volatile bool stop;
-};
-
-/* At any moment, but with time in between to get something done on a slow machine. */
-static void *pester_thread(void *arg)
-{
-	struct pester *p = arg;
-	unsigned int seed = now_us();
-
-	while (!p->stop) {
-		seed = seed * 1103515245 + 12345;
-		nap_us(100 + (seed >> 8) % 4000);
-		pthread_kill(p->victim, SIGUSR1);
+	for (i = 0; i < 2; i++) {
+		self->owner = fork();
+		if (!self->owner) {
+			if (owner_up(&self->v, variant->kind) || vmm_traffic_check(&self->v))
+				_exit(1);
+			vmm_tx_send(&self->v, self->v.scratch, FRAME, 1);
+			abort();
+		}
+		ASSERT_EQ(self->owner, waitpid(self->owner, &status, 0));
+		self->owner = 0;
+		ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
+			TH_LOG("status %#x", status);
+		EXPECT_EQ(0, workers_left(self->workers));
 	}
-	return NULL;
+	EXPECT_EQ(0, works_again());
 }
 
-/* A fork that a signal interrupts is repeated: nobody hears of it. */
-TEST_F_TIMEOUT(end, signals_do_no_harm, 60)
-{
-	struct sigaction act = { .sa_handler = on_signal };
-	struct pester p = { .victim = pthread_self() };
-	pthread_t t;
-	int i, ret = 0;
+/* ---- workers that go while others kick ---- */
 
-	self->fd = vhost_open(VHOST_NET_PATH, 0);
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, sigaction(SIGUSR1, &act, NULL));
-	ASSERT_EQ(0, pthread_create(&t, NULL, pester_thread, &p));
-	for (i = 0; i < 100 && !ret; i++) {
-		ret = vhost_set_fork_from_owner(self->fd, variant->kind);
-		if (!ret)
-			ret = vhost_set_owner(self->fd);
-		if (!ret)
-			ret = vhost_new_worker(self->fd) - 1;
-		if (!ret)
-			ret = vhost_reset_owner(self->fd);
+/* Another process, which has nothing but the eventfds. */
+static void kicker_run(const struct vmm *v)
+{
+	for (;;) {
+		event_signal(v->vq[VQ_RX].kick);
+		event_signal(v->vq[VQ_TX].kick);
 	}
-	p.stop = true;
-	pthread_join(t, NULL);
-	EXPECT_EQ(0, ret) TH_LOG("round %d", i);
-	close(self->fd);
 }
 
-#define CGROUP	"/sys/fs/cgroup/ringside-workers"
-
-static int write_file(const char *path, const char *text)
+/* Both queues to a worker of their own and back, and that worker gone. */
+static int come_and_go(struct vmm *v)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+	int q, id = vhost_new_worker(v->fd), ret = 0;
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
+	if (id < 0)
+		return id;
+	for (q = 0; q < VMM_NVQS && !ret; q++)
+		ret = vhost_attach_vring_worker(v->fd, q, id);
+	for (q = 0; q < VMM_NVQS && !ret; q++)
+		ret = vhost_attach_vring_worker(v->fd, q, 0);
+	return ret ? ret : vhost_free_worker(v->fd, id);
 }
 
-static int enter_cgroup(void)
+/* FAULTS 20: whoever found a worker may use it until it looks away. */
+TEST_F_TIMEOUT(end, fault_020_kicks_while_workers_go, STRESS_TIMEOUT)
 {
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return -errno;
-	/* Busy: it is mounted there. */
-	if ((mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) && errno != EBUSY) ||
-	    write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids"))
-		return -ENOENT;
-	if (mkdir(CGROUP, 0755) && errno != EEXIST)
-		return -errno;
-	return write_file(CGROUP "/cgroup.procs", "0");
-}
+	uint64_t stop = now_ms() + 1000 * stress_seconds(1);
+	struct vmm *v = &self->v;
+	unsigned int i, rounds = 0;
 
-/* Each worker is in the cgroup its owner is in, and limited with it where it forks. */
-TEST_F_TIMEOUT(end, fault_087_cgroup_of_workers, 60)
-{
-	bool task = variant->kind == VHOST_FORK_OWNER_TASK;
-	char line[256] = "";
-	int ret = enter_cgroup(), i;
-
-	if (ret == -ENOENT)
-		SKIP(return, "no cgroup2 with a pids controller");
-	ASSERT_EQ(0, ret);
-	self->fd = vhost_open(VHOST_NET_PATH, 0);
-	ASSERT_EQ(0, vhost_set_fork_from_owner(self->fd, variant->kind));
-	ASSERT_EQ(0, vhost_set_owner(self->fd));
-	ASSERT_EQ(0, write_file(CGROUP "/pids.max", "2"));
-	ret = vhost_new_worker(self->fd);
-	for (i = 0; task && i < 3; i++) {
-		EXPECT_EQ(-EAGAIN, ret);
-		ret = vhost_new_worker(self->fd);
+	vmm_init(v);
+	for (i = 0; i < VMM_NVQS; i++)
+		v->vq[i].kick = event_new();
+	self->holder = fork();
+	if (!self->holder)
+		kicker_run(v);
+	v->fd = vhost_open(VHOST_NET_PATH, 0);
+	ASSERT_LE(0, v->fd);
+	while (now_ms() < stop || rounds < 8) {
+		ASSERT_EQ(0, vhost_set_fork_from_owner(v->fd, variant->kind));
+		ASSERT_EQ(0, vhost_set_owner(v->fd));
+		for (i = 0; i < VMM_NVQS; i++) {
+			ASSERT_EQ(0, vhost_set_vring_kick(v->fd, i, v->vq[i].kick));
+		}
+		ASSERT_EQ(0, come_and_go(v)) TH_LOG("round %u", rounds);
+		if (rounds++ & 1) {
+			ASSERT_EQ(0, vhost_reset_owner(v->fd));
+		} else {
+			close(v->fd);
+			v->fd = vhost_open(VHOST_NET_PATH, 0);
+		}
 	}
-	ASSERT_EQ(0, write_file(CGROUP "/pids.max", "max"));
-	if (task)
-		ret = vhost_new_worker(self->fd);
-	EXPECT_EQ(1, ret);
-	/* The first of them can go, so that the file read is that of the other. */
-	ASSERT_EQ(0, vhost_attach_vring_worker(self->fd, VQ_RX, 1));
-	ASSERT_EQ(0, vhost_attach_vring_worker(self->fd, VQ_TX, 1));
-	ASSERT_EQ(0, vhost_free_worker(self->fd, 0));
-	EXPECT_EQ(1, proc_wait_workers(gettid(), 1, VMM_TIMEOUT_MS));
-	EXPECT_EQ(0, proc_worker_read(gettid(), "cgroup", line, sizeof(line)));
-	EXPECT_NE(NULL, strstr(line, "ringside-workers")) TH_LOG("%s", line);
-	close(self->fd);
+	close(v->fd);
 	EXPECT_EQ(0, workers_left(self->workers));
-	write_file("/sys/fs/cgroup/cgroup.procs", "0");
-	EXPECT_EQ(0, rmdir(CGROUP)) TH_LOG("%d", errno);
 }
 
 TEST_HARNESS_MAIN

@@ -5,7 +5,6 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "libhold.h"
@@ -14,14 +13,16 @@
 #define MOVES		1000	/* at least, however slow the machine */
 #define BURST		16
 #define FRAME		1000
-#define FEW		1000	/* more workers than anybody gets */
 
-/* Kernels on which a worker can be a thread of its owner. */
-static bool kernel_has_tasks(void)
+/* Which one a device has that was told nothing. */
+static int default_kind(void)
 {
-	const char *kernel = getenv("RINGSIDE_KERNEL");
+	FILE *f = fopen("/sys/module/vhost/parameters/fork_from_owner_default", "re");
+	int c = f ? fgetc(f) : EOF;
 
-	return !kernel || strcmp(kernel, "6.1");
+	if (f)
+		fclose(f);
+	return c == 'Y' && proc_has_task_workers() ? VHOST_FORK_OWNER_TASK : VHOST_FORK_OWNER_KTHREAD;
 }
 
 FIXTURE(workers) {
@@ -37,7 +38,7 @@ FIXTURE_VARIANT_ADD(workers, kthread) { .kind = VHOST_FORK_OWNER_KTHREAD };
 
 FIXTURE_SETUP(workers)
 {
-	if (variant->kind == VHOST_FORK_OWNER_TASK && !kernel_has_tasks())
+	if (variant->kind == VHOST_FORK_OWNER_TASK && !proc_has_task_workers())
 		SKIP(return, "no such threads in this kernel");
 	self->fd = vhost_open(VHOST_NET_PATH, 0);
 	ASSERT_LE(0, self->fd);
@@ -154,7 +155,7 @@ TEST_F(workers, gone_with_reset_owner)
 		ASSERT_EQ(0, vhost_reset_owner(fd));
 		EXPECT_EQ(-EINVAL, vhost_get_vring_worker(fd, VQ_TX));
 		/* With the owner went what it had asked for. */
-		EXPECT_EQ(kernel_has_tasks(), vhost_get_fork_from_owner(fd));
+		EXPECT_EQ(default_kind(), vhost_get_fork_from_owner(fd));
 		ASSERT_EQ(0, vhost_set_fork_from_owner(fd, variant->kind));
 	}
 	EXPECT_EQ(before, proc_all_workers());
@@ -182,12 +183,12 @@ TEST_F(workers, names_and_kinds)
 
 TEST(fault_148_fork_from_owner)
 {
-	int fd = vhost_open(VHOST_NET_PATH, 0), task = kernel_has_tasks() ? 0 : -EOPNOTSUPP;
+	int fd = vhost_open(VHOST_NET_PATH, 0), task = proc_has_task_workers() ? 0 : -EOPNOTSUPP;
 
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0x4001af84, VHOST_SET_FORK_FROM_OWNER);
 	EXPECT_EQ(0x8001af85, VHOST_GET_FORK_FROM_OWNER);
-	EXPECT_EQ(kernel_has_tasks(), vhost_get_fork_from_owner(fd));
+	EXPECT_EQ(default_kind(), vhost_get_fork_from_owner(fd));
 	EXPECT_EQ(0, vhost_set_fork_from_owner(fd, 0));
 	EXPECT_EQ(-EINVAL, vhost_set_fork_from_owner(fd, 2));
 	EXPECT_EQ(-EINVAL, vhost_set_fork_from_owner(fd, 255));
@@ -202,58 +203,6 @@ TEST(fault_148_fork_from_owner)
 	EXPECT_EQ(-EBUSY, vhost_ioctl(fd, VHOST_SET_FORK_FROM_OWNER, NULL));
 	EXPECT_EQ(!task, vhost_get_fork_from_owner(fd));
 	close(fd);
-}
-
-/* ---- limits ---- */
-
-/* Make workers until there are no more; then there is room again after a free. */
-static int make_many(int fd, int want)
-{
-	int id = 0, made = 0, ret;
-
-	while (made < FEW && (ret = vhost_new_worker(fd)) >= 0) {
-		id = ret;
-		made++;
-	}
-	printf("# %d more workers, then %d\n", made, ret);
-	if (made == FEW || ret != -EAGAIN || (want >= 0 && made != want))
-		return 1;
-	if (vhost_new_worker(fd) != -EAGAIN)
-		return 2;
-	if (!made)
-		return 0;
-	/* A thread counts until it is gone from the process table. */
-	if (vhost_free_worker(fd, id))
-		return 3;
-	for (made = 0; made < 1000 && (ret = vhost_new_worker(fd)) < 0; made++)
-		nap_us(1000);
-	return ret == id ? 0 : 4;
-}
-
-static int child_at_limit(int fd)
-{
-	struct rlimit nproc = { .rlim_cur = 3, .rlim_max = 100 };
-
-	if (setrlimit(RLIMIT_NPROC, &nproc) || setresuid(65533, 65533, 65533))
-		return 9;
-	if (vhost_set_owner(fd))
-		return 8;
-	/* One process, the first worker, and one more. */
-	return make_many(fd, 1);
-}
-
-TEST_F(workers, fault_088_thread_limit)
-{
-	EXPECT_EQ(0, in_child(child_at_limit, self->fd));
-}
-
-/* Threads of the kernel's are nobody's: there are as many as queues, and one. */
-TEST_F(workers, kthreads_are_few)
-{
-	if (variant->kind != VHOST_FORK_OWNER_KTHREAD)
-		SKIP(return, "limited by fork");
-	ASSERT_EQ(0, vhost_set_owner(self->fd));
-	EXPECT_EQ(0, make_many(self->fd, VMM_NVQS));
 }
 
 /* ---- with traffic ---- */
@@ -306,7 +255,7 @@ FIXTURE_SETUP(moving)
 {
 	vmm_init(&self->v);
 	self->h.uffd = -1;
-	if (variant->kind == VHOST_FORK_OWNER_TASK && !kernel_has_tasks())
+	if (variant->kind == VHOST_FORK_OWNER_TASK && !proc_has_task_workers())
 		SKIP(return, "no such threads in this kernel");
 	ASSERT_EQ(0, net_ns_enter());
 	ASSERT_EQ(1, moving_up(&self->v, variant->kind));

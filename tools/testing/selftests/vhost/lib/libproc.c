@@ -116,6 +116,13 @@ int proc_task_workers(pid_t process)
 	return s.count;
 }
 
+bool proc_has_task_workers(void)
+{
+	const char *kernel = getenv("RINGSIDE_KERNEL");
+
+	return !kernel || strcmp(kernel, "6.1");
+}
+
 int proc_all_workers(void)
 {
 	struct worker_sum s = { .count = 0 };

@@ -3,6 +3,7 @@
 #ifndef RINGSIDE_LIBPROC_H
 #define RINGSIDE_LIBPROC_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Open files of this process. */
@@ -21,6 +22,8 @@ int proc_worker_read(pid_t owner, const char *file, char *line, size_t room);
 int proc_self_read(const char *file, char *line, size_t room);
 /* Worker threads that belong to a process, whoever it is for: not the kernel's own. */
 int proc_task_workers(pid_t process);
+/* Can a worker be a thread of its owner in this lab kernel? */
+bool proc_has_task_workers(void);
 /* Threads of all vhost devices on the system. */
 int proc_all_workers(void);
 /* Poll until proc_workers(owner) is want; returns the last count. */

@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The kind of worker a device gets unless told otherwise, by module parameter.
+# Run it in the lab, as root; prints TAP.
+set -euo pipefail
+
+tests=${RINGSIDE_TOP:-.}/build/selftests/vhost
+parameter=/sys/module/vhost/parameters/fork_from_owner_default
+number=0 failed=0
+
+# verdict STATUS NAME
+verdict()
+{
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number - $2"
+	else
+		echo "not ok $number - $2"
+		failed=1
+	fi
+}
+
+unload()
+{
+	local m
+	for m in vhost_net vhost; do
+		grep -q "^$m " /proc/modules || continue
+		rmmod "$m" || return 1
+	done
+}
+
+# The programs read the parameter to know what to expect.
+devices_do()
+{
+	"$tests/workers" -t fault_148_fork_from_owner -t gone_with_reset_owner | sed 's/^/# /'
+}
+
+[ "$(id -u)" -eq 0 ] || { echo '1..0 # SKIP not root'; exit 4; }
+# Where the kernel has threads for owners they are the default.
+want=Y
+[ "${RINGSIDE_KERNEL:-}" = 6.1 ] && want=N
+echo 'TAP version 13'
+echo '1..3'
+status=0
+unload && modprobe vhost_net && [ "$(cat "$parameter")" = "$want" ] && devices_do || status=1
+verdict $status "default is $want"
+for value in N Y; do
+	status=0
+	unload && modprobe vhost fork_from_owner_default=$value && modprobe vhost_net || status=1
+	[ "$(cat "$parameter")" = $value ] && devices_do || status=1
+	verdict $status "with fork_from_owner_default=$value"
+done
+unload || failed=1
+exit $failed
