@@ -109,7 +109,7 @@ EXPORT_SYMBOL_NS_GPL(vhost_dev_read_iter, "RINGSIDE");
  *
  * Context: process; may sleep, ends early when the caller is killed.
  * Return: the size of a message; -EINVAL for one that is cut off or of another
- * form, -EINTR, or what vhost_iotlb_message() says.
+ * form, -EFAULT, -EINTR, or what vhost_iotlb_message() says.
  */
 ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from)
 {
@@ -117,8 +117,10 @@ ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from)
 	union vhost_any_msg msg;
 	int err;
 
-	if (copy_from_iter(&msg, need, from) != need)
+	if (iov_iter_count(from) < need)
 		return -EINVAL;
+	if (copy_from_iter(&msg, need, from) != need)
+		return -EFAULT;
 	if (msg.v1.type != VHOST_IOTLB_MSG && msg.v1.type != VHOST_IOTLB_MSG_V2)
 		return -EINVAL;
 	if (mutex_lock_killable(&dev->mutex))

@@ -77,6 +77,7 @@ struct fail_case {
 	struct watch w;
 	int fd;
 	struct mem_table *t;
+	int worker;
 };
 
 /*
@@ -181,8 +182,11 @@ static int call_open_and_own(struct fail_case *c)
 
 static int no_worker_left(struct fail_case *c)
 {
+	/* If it is still there, it was its end that failed. */
+	if (c->worker && vhost_free_worker(c->v->fd, c->worker))
+		return -ENODEV;
+	c->worker = 0;
 	/* Only the one of the running device, which this thread owns too. */
-	(void)c;
 	return proc_wait_workers(gettid(), 1, VMM_TIMEOUT_MS) == 1 ? 0 : -EBUSY;
 }
 
@@ -270,11 +274,16 @@ TEST_F(fail_nth, update_mem_regions)
 
 static int call_worker(struct fail_case *c)
 {
-	int id = vhost_new_worker(c->v->fd);
+	int ret = vhost_new_worker(c->v->fd);
 
-	if (id < 0)
-		return id;
-	return vhost_free_worker(c->v->fd, id);
+	if (ret < 0)
+		return ret;
+	/* Number 0 serves the queues. */
+	c->worker = ret;
+	ret = vhost_free_worker(c->v->fd, c->worker);
+	if (!ret)
+		c->worker = 0;
+	return ret;
 }
 
 TEST_F(fail_nth, new_and_free_worker)

@@ -19,6 +19,7 @@
 #define MAX_NUMBERS	16
 #define MAX_RAM		4
 #define MAX_EVENTS	32
+#define SPACE		(UINT64_C(8) << 30)
 #define FRAME		300
 
 struct ram {
@@ -30,6 +31,8 @@ struct scene {
 	struct vmm v;
 	struct ram ram[MAX_RAM];
 	unsigned int nram;
+	char *space;		/* where all of it is mapped, and how much of that is used */
+	size_t used;
 	int event[MAX_EVENTS];	/* by the number of the recording; -1: none yet */
 	/* IOVA pages of the recording and what they led to; read-only for the thread. */
 	const uint64_t (*iova)[2];
@@ -94,6 +97,35 @@ static int set_backend_features(struct scene *s, const uint64_t *n)
 	return vhost_set_backend_features(s->v.fd, n[0]);
 }
 
+/*
+ * Memory in place of what the VMM had at @hva. What followed upon something there
+ * does so here, for drivers to have buffers across the border.
+ */
+static int ram_map(struct scene *s, uint64_t hva, size_t size)
+{
+	struct ram *m = &s->ram[s->nram];
+	const struct ram *last = s->nram ? m - 1 : NULL;
+	void *p;
+
+	if (!s->space) {
+		p = mmap(NULL, SPACE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			 -1, 0);
+		if (p == MAP_FAILED)
+			return -errno;
+		s->space = p;
+	}
+	if (last && last->hva + last->size != hva)
+		s->used += PAGE;
+	p = mmap(s->space + s->used, size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*m = (struct ram) { .hva = hva, .size = size, .here = p };
+	s->used += size;
+	s->nram++;
+	return 0;
+}
+
 /* MEM_TABLE COUNT {GPA SIZE HVA}... */
 static int mem_table(struct scene *s, const uint64_t *n)
 {
@@ -105,13 +137,9 @@ static int mem_table(struct scene *s, const uint64_t *n)
 		const uint64_t *r = n + 1 + 3 * i;
 
 		if (!here(s, r[2])) {
-			struct ram *m = &s->ram[s->nram++];
-
-			*m = (struct ram) { .hva = r[2], .size = r[1] };
-			m->here = mmap(NULL, r[1], PROT_READ | PROT_WRITE,
-				       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-			if (m->here == MAP_FAILED)
-				return -errno;
+			ret = ram_map(s, r[2], r[1]);
+			if (ret)
+				break;
 		}
 		ret = mem_table_add(&t, r[0], here(s, r[2]), r[1]);
 	}
@@ -468,14 +496,13 @@ FIXTURE_SETUP(replay)
 FIXTURE_TEARDOWN(replay)
 {
 	struct scene *s = self->s;
-	unsigned int i;
 
 	s->stop = true;
 	if (s->serving)
 		pthread_join(s->thread, NULL);
 	vmm_close(&s->v);
-	for (i = 0; i < s->nram; i++)
-		munmap(s->ram[i].here, s->ram[i].size);
+	if (s->space)
+		munmap(s->space, SPACE);
 	free(s);
 }
 
@@ -502,11 +529,7 @@ TEST_F(replay, behind_an_iommu)
 	s->iova = iommu_pages;
 	s->niova = ARRAY_LEN(iommu_pages);
 	/* The driver's addresses; its memory is there once the table is. */
-	s->ram[0] = (struct ram) { .hva = 0x5c000000, .size = 0x10000000 };
-	s->ram[0].here = mmap(NULL, s->ram[0].size, PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	ASSERT_NE(MAP_FAILED, s->ram[0].here);
-	s->nram = 1;
+	ASSERT_EQ(0, ram_map(s, 0x5c000000, 0x10000000));
 	ASSERT_EQ(0, mem_table_init(&s->v.mem));
 	for (i = 0; i < s->niova; i++) {
 		ASSERT_EQ(0, mem_table_add(&s->v.mem, s->iova[i][0], here(s, s->iova[i][1]),
