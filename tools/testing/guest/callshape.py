@@ -71,8 +71,10 @@ class Shape:
         words = [call.args["idx"]] if "idx" in call.args else []
         if "fd" in call.args:
             words.append("none" if call.args["fd"] == "-1" else "fd")
-        if call.name in ("SET_VRING_NUM", "SET_VRING_BASE", "SET_VRING_BUSYLOOP_TIMEOUT"):
+        if call.name in ("SET_VRING_NUM", "SET_VRING_BUSYLOOP_TIMEOUT"):
             words.append(str(call.number))
+        if call.name == "SET_VRING_BASE":
+            words.append("moved" if call.number else "0")
         if call.name in ("SET_FEATURES", "SET_BACKEND_FEATURES"):
             words.append(hex(call.value))
         if call.name in ("GET_FEATURES", "GET_BACKEND_FEATURES"):

@@ -8,8 +8,8 @@ from traffic import Held
 from vmm import SceneError, wait_for
 
 SOCKET = "/tmp/migration"
-# Bytes a second of each flow while the guest moves: what is written faster than
-# an emulator in an emulator can copy never gets there.
+# Bytes a second of each flow but at the end: what is written faster than an
+# emulator in an emulator can copy never gets to the other side.
 RATE = 256 << 10
 
 
@@ -30,6 +30,7 @@ class Scene(BaseScene):
         "strip": ("0", "0", "feature bits to keep from vhost; 0x4000000 must end in FAIL"),
     }
     TAPS = ["tap0", "tap1"]
+    SHAPES = {"a": "migration-first", "b": "migration-second", "c": "migration-last"}
 
     def start_qemu(self, name, tap, incoming=False):
         memory = Memory(self.args.slots, base_mib=128, movable=True)
@@ -134,6 +135,7 @@ class Scene(BaseScene):
         say("guest is up")
         self.identify(qemu)
         self.start_traffic()
+        self.pace(RATE)
         self.held = Held(GUEST, self.patience)
         # One slot short of all: a slot is there as soon as one block of it is.
         before = top - 2 * GIB + Memory.BLOCK
@@ -142,13 +144,12 @@ class Scene(BaseScene):
             def move():
                 nonlocal qemu
                 qemu = self.migrate(qemu, name, tap)
-            self.pace(RATE)
             self.act("moving to %s" % name, move)
-            self.pace(None)
             self.act("growing", lambda: self.resize(qemu, before + GIB))
             self.act("shrinking", lambda: self.resize(qemu, before))
         self.act("shrinking to nothing", lambda: self.resize(qemu, 0))
         self.held.close()
+        self.pace(None)
         self.finish_traffic()
         # A ping sent while the guest stands still goes to a QEMU that ends; so do
         # those until the bridge hears from the new one, which takes a moment.
@@ -174,6 +175,14 @@ class Scene(BaseScene):
                 bad.append("the dirty log was not switched on: %s" % (move["log"],))
             if move["regions"][0] != move["regions"][1]:
                 bad.append("%d regions became %d" % move["regions"])
+        for source, target in zip(self.qemus, self.qemus[1:]):
+            left, taken = self.positions(source, "GET"), self.positions(target, "SET")
+            if left[-2:] != taken[:2]:
+                bad.append("rings left at %s, taken up at %s" % (left[-2:], taken[:2]))
+
+    def positions(self, qemu, what):
+        """(queue, index) of each ring position QEMU got or set."""
+        return [(c.args["idx"], c.number) for c in qemu.calls.named(what + "_VRING_BASE")]
 
     def rows(self):
         moves = self.moves
