@@ -12,7 +12,7 @@
 #include "test.h"
 
 #define PAGE		IOMMU_PAGE
-#define ALIAS_GPA	UINT64_C(0x100000000)
+#define ALIAS_GPA	UINT64_C(0x2000000)
 #define BUF_PAGES	64
 #define EXTRAS		(F_INDIRECT | F_EVENT_IDX | F_MRG_RXBUF)
 #define LOG_END		(IOMMU_GPA + 1024 * PAGE)

@@ -14,8 +14,8 @@
 
 #define PAGE		IOMMU_PAGE
 #define BUF_PAGES	32
-#define MORE_GPA	(IOMMU_GPA + UINT64_C(0x10000000))
-#define LOG_END		(MORE_GPA + 16 * PAGE)
+#define MORE_GPA	UINT64_C(0x280000000)	/* bits whose number needs 32 bits */
+#define LOG_END		(IOMMU_GPA + 256 * PAGE)
 #define FRAME		1400
 
 FIXTURE(log) {
@@ -110,8 +110,10 @@ static void *harvest(void *arg)
 {
 	struct harvester *h = arg;
 
-	while (!h->stop)
+	while (!h->stop) {
 		harvest_once(h);
+		nap_us(20);
+	}
 	return NULL;
 }
 
@@ -305,18 +307,20 @@ TEST_F_TIMEOUT(log, base_moves_under_traffic, STRESS_TIMEOUT)
 	dirty_free(&d[(rounds - 1) % 2]);
 }
 
-/* Memory that joins while the log is on is logged as well. */
+/* Memory that joins while the log is on is logged as well; first comes more log. */
 TEST_F(log, memory_grows_and_shrinks)
 {
 	struct vmm *v = self->v;
 	char *more = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			  -1, 0), frame[FRAME];
 	struct drv_done done;
+	struct dirty_log d;
 
 	ASSERT_NE(MAP_FAILED, more);
+	ASSERT_EQ(0, dirty_init(&d, MORE_GPA + 4 * PAGE, 0));
+	ASSERT_EQ(0, vhost_set_log_base(v->fd, (uintptr_t)d.base));
 	ASSERT_EQ(0, mem_table_add(&self->m.guest, MORE_GPA, more, 4 * PAGE));
 	ASSERT_EQ(0, mem_table_set(&self->m.guest, v->fd));
-	dirty_clear(&self->d);
 	ASSERT_LE(0, drv_ring_add1(&v->vq[VQ_RX].ring, MORE_GPA + PAGE, PAGE, true, NULL));
 	vmm_kick(v, VQ_RX);
 	net_frame_fill(frame, FRAME, 4);
@@ -324,12 +328,15 @@ TEST_F(log, memory_grows_and_shrinks)
 	ASSERT_EQ(1, drv_ring_wait(&v->vq[VQ_RX].ring, &done, VMM_TIMEOUT_MS));
 	EXPECT_EQ(0, net_frame_check(more + PAGE + v->hdr_len, FRAME, 4, NULL));
 	ASSERT_EQ(0, settle(v));
-	EXPECT_TRUE(dirty_marked(&self->d, MORE_GPA + PAGE));
-	EXPECT_FALSE(dirty_marked(&self->d, MORE_GPA));
-	EXPECT_FALSE(dirty_marked(&self->d, MORE_GPA + 2 * PAGE));
+	EXPECT_TRUE(dirty_marked(&d, MORE_GPA + PAGE));
+	EXPECT_FALSE(dirty_marked(&d, MORE_GPA));
+	EXPECT_FALSE(dirty_marked(&d, MORE_GPA + 2 * PAGE));
 	ASSERT_EQ(0, mem_table_del(&self->m.guest, MORE_GPA));
 	ASSERT_EQ(0, mem_table_set(&self->m.guest, v->fd));
 	munmap(more, 4 * PAGE);
+	/* Smaller again. */
+	ASSERT_EQ(0, vhost_set_log_base(v->fd, (uintptr_t)self->d.base));
+	dirty_free(&d);
 	EXPECT_EQ(0, watched_frame(&self->w, self->buf, 1));
 }
 

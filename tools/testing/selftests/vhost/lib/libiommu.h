@@ -17,7 +17,7 @@
 #include "libvmm.h"
 
 #define IOMMU_PAGE	UINT64_C(4096)
-#define IOMMU_GPA	UINT64_C(0x200000000)	/* of guest memory, default */
+#define IOMMU_GPA	UINT64_C(0x4000000)	/* of guest memory */
 #define IOMMU_IOVA	UINT64_C(0xfe00000000)	/* the same for the device, default */
 
 #define BACKEND_F_IOTLB_MSG_V2	BIT64(1)
