@@ -117,8 +117,17 @@ static int backend_set(struct vhost_net *net, struct vhost_net_queue *q,
 		if (!err)
 			*surplus = old;
 	}
+	if (q == &net->tx.q)
+		vhost_net_zcopy_choose(&net->tx);
 	mutex_unlock(&q->vq.mutex);
 	return err;
+}
+
+static int tx_change(struct vhost_net *net, const struct socket *sock)
+{
+	if (sock == net->tx.q.vq.backend)
+		return 0;
+	return vhost_net_zcopy_drain(&net->dev, &net->tx) ?: vhost_net_zcopy_prepare(&net->tx);
 }
 
 /*
@@ -141,6 +150,13 @@ int vhost_net_set_backend(struct vhost_dev *dev, void *arg, void __user *user)
 		err = backend_get(req->fd, &b);
 		if (err)
 			return err;
+	}
+	/* Packets that left by the old socket have to be gone before it is. */
+	err = q == &net->tx.q ? tx_change(net, b.sock) : 0;
+	if (err) {
+		if (b.sock)
+			fput(b.sock->file);
+		return err;
 	}
 	err = backend_set(net, q, &b, &surplus);
 	if (surplus) {
@@ -166,6 +182,7 @@ void vhost_net_stop(struct vhost_dev *dev)
 		mutex_unlock(&q->vq.mutex);
 	}
 	vhost_dev_flush(dev);
+	vhost_net_zcopy_abandon(&net->tx);
 	for (i = 0; i < VHOST_NET_NVQS; i++)
 		if (old[i])
 			fput(old[i]->file);

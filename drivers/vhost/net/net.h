@@ -21,6 +21,9 @@
 #define VHOST_NET_TX		1
 #define VHOST_NET_NVQS		2
 
+struct tun_msg_ctl;
+struct vhost_net_zcopy;
+
 /* What a queue may do in one turn, so that others get theirs (FAULTS 64). */
 #define VHOST_NET_TURN_BYTES	0x80000
 #define VHOST_NET_TURN_PACKETS	256
@@ -86,6 +89,9 @@ struct vhost_net_pages {
  * struct vhost_net_tx - transmit direction
  * @q: the queue
  * @pages: where small packets are copied to
+ * @zcopy: packets made of the guest's pages; NULL without. Written under
+ *	vhost_dev.mutex as well
+ * @zcopy_on: make such packets
  * @nframes: packets in @frame, copied and not sent yet
  * @frame: batch for the tap
  * @chain: buffers popped in one go
@@ -95,6 +101,8 @@ struct vhost_net_pages {
 struct vhost_net_tx {
 	struct vhost_net_queue q;
 	struct vhost_net_pages pages;
+	struct vhost_net_zcopy *zcopy;
+	bool zcopy_on;
 	unsigned int nframes;
 	struct xdp_buff frame[DEVQ_BATCH];
 	struct devq_chain chain[DEVQ_BATCH];
@@ -180,6 +188,17 @@ void vhost_net_pages_free(struct vhost_net_pages *pages);
 void vhost_net_handle_rx(struct vhost_virtqueue *vq);
 void vhost_net_handle_tx(struct vhost_virtqueue *vq);
 void vhost_net_rx_detach(struct vhost_net_rx *rx);
+int vhost_net_tx_send(struct vhost_net_tx *tx, const struct devq_chain *chain,
+		      struct tun_msg_ctl *ctl);
+
+/* zerocopy.c */
+int vhost_net_zcopy_prepare(struct vhost_net_tx *tx);
+void vhost_net_zcopy_choose(struct vhost_net_tx *tx);
+int vhost_net_zcopy_drain(struct vhost_dev *dev, struct vhost_net_tx *tx);
+void vhost_net_zcopy_abandon(struct vhost_net_tx *tx);
+bool vhost_net_zcopy_wants(const struct vhost_net_tx *tx, const struct devq_chain *chain);
+int vhost_net_zcopy_send(struct vhost_net_tx *tx, const struct devq_chain *chain);
+void vhost_net_zcopy_reap(struct vhost_net_tx *tx);
 
 static inline struct vhost_net_queue *vhost_net_queue(struct vhost_virtqueue *vq)
 {

@@ -106,26 +106,34 @@ static int tx_add_frame(struct vhost_net_tx *tx, const struct devq_chain *chain,
 	return 0;
 }
 
-/* Returns 0 or -EAGAIN. */
-static int tx_send(struct vhost_net_tx *tx, const struct devq_chain *chain)
+/**
+ * vhost_net_tx_send - hand one packet over
+ * @tx: transmit direction
+ * @chain: the packet
+ * @ctl: what to tell a tap about it, or NULL
+ *
+ * Context: the queue's mutex, in a turn; may sleep.
+ * Return: what the socket says, negative for errors.
+ */
+int vhost_net_tx_send(struct vhost_net_tx *tx, const struct devq_chain *chain,
+		      struct tun_msg_ctl *ctl)
 {
 	struct socket *sock = tx->q.vq.backend;
 	size_t skip = tx->q.sock_hdr ? 0 : tx->q.hdr_len;
-	struct msghdr msg = { .msg_flags = MSG_DONTWAIT };
+	struct msghdr msg = {
+		.msg_flags = MSG_DONTWAIT,
+		.msg_control = ctl,
+		.msg_controllen = ctl ? sizeof(*ctl) : 0,
+	};
 
 	iov_iter_init(&msg.msg_iter, ITER_SOURCE, chain->seg, chain->nr_out, chain->out_len);
 	iov_iter_advance(&msg.msg_iter, skip);
-	/*
-	 * Only a socket whose send buffer is full says later when to go on. Any
-	 * other failure loses the packet, as a network card would: trying again
-	 * at once could go on for ever.
-	 */
-	return sock->ops->sendmsg(sock, &msg, chain->out_len - skip) == -EAGAIN ? -EAGAIN : 0;
+	return sock->ops->sendmsg(sock, &msg, chain->out_len - skip);
 }
 
 /*
- * Send one packet, or add it to the batch. Returns 0 if the buffer is done with,
- * -EAGAIN if the socket is full, -EINVAL if this is no packet.
+ * Send one packet, or add it to the batch. Returns 0 if the buffer is done with, 1 if
+ * it is given back later, -EAGAIN if the socket is full, -EINVAL if this is no packet.
  */
 static int tx_packet(struct vhost_net_tx *tx, const struct devq_chain *chain)
 {
@@ -134,6 +142,10 @@ static int tx_packet(struct vhost_net_tx *tx, const struct devq_chain *chain)
 
 	if (chain->nr_in || chain->out_len < tx->q.hdr_len)
 		return -EINVAL;
+	if (vhost_net_zcopy_wants(tx, chain)) {
+		tx_flush(tx);
+		return vhost_net_zcopy_send(tx, chain);
+	}
 	/* What a batch holds is not charged to the socket's send buffer. */
 	if (tx->q.is_tap && READ_ONCE(sk->sk_sndbuf) == INT_MAX &&
 	    chain->out_len >= tx->q.hdr_len + ETH_HLEN) {
@@ -142,7 +154,14 @@ static int tx_packet(struct vhost_net_tx *tx, const struct devq_chain *chain)
 			return 0;
 	}
 	tx_flush(tx);
-	return chain->out_len == tx->q.hdr_len ? 0 : tx_send(tx, chain);
+	if (chain->out_len == tx->q.hdr_len)
+		return 0;
+	/*
+	 * Only a socket whose send buffer is full says later when to go on. Any
+	 * other failure loses the packet, as a network card would: trying again
+	 * at once could go on for ever.
+	 */
+	return vhost_net_tx_send(tx, chain, NULL) == -EAGAIN ? -EAGAIN : 0;
 }
 
 /*
@@ -152,23 +171,24 @@ static bool tx_batch(struct vhost_net_tx *tx, unsigned int n, struct vhost_net_b
 {
 	struct vhost_virtqueue *vq = &tx->q.vq;
 	struct socket *sock = vq->backend;
+	unsigned int i, nused = 0;
 	bool spent = false;
-	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < n && !spent; i++) {
 		const struct devq_chain *chain = &tx->chain[i];
 
 		err = tx_packet(tx, chain);
-		if (err)
+		if (err < 0)
 			break;
-		tx->used[i] = devq_use(chain, 0);
+		if (!err)
+			tx->used[nused++] = devq_use(chain, 0);
 		spent = vhost_net_spend(budget, chain->out_len);
 	}
 	tx_flush(tx);
 	if (i < n)
 		devq_unpop(&vq->ring, &tx->chain[i], n - i);
-	if (i && !devq_push(&vq->ring, tx->used, i))
+	if (nused && !devq_push(&vq->ring, tx->used, nused))
 		vhost_vq_signal(vq);
 
 	if (err == -EINVAL)
@@ -178,7 +198,7 @@ static bool tx_batch(struct vhost_net_tx *tx, unsigned int n, struct vhost_net_b
 		devq_enable_kick(&vq->ring);
 	else if (spent)
 		vhost_vq_requeue(vq);
-	return !err && !spent;
+	return err >= 0 && !spent;
 }
 
 static bool tx_ready(struct vhost_net_queue *q)
@@ -210,6 +230,7 @@ static void tx_turn(struct vhost_net_tx *tx)
 	int n;
 
 	vhost_poll_stop(&tx->q.sock_poll);
+	vhost_net_zcopy_reap(tx);
 	if (devq_disable_kick(dq))
 		return;
 	do {
