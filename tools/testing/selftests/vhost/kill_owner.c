@@ -80,10 +80,10 @@ static struct held held_now(void)
 	};
 
 	/* By this name although the cache may be shared with others of its kind. */
-	shrink_slab("memslot");
-	h.slots = number_in("/sys/kernel/slab/memslot/objects", "%ld");
+	shrink_slab("memmap_entry");
+	h.slots = number_in("/sys/kernel/slab/memmap_entry/objects", "%ld");
 	if (h.slots < 0)
-		h.slots = proc_slab("memslot");
+		h.slots = proc_slab("memmap_entry");
 	return h;
 }
 
