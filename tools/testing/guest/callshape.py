@@ -19,8 +19,9 @@ class Shape:
     """A device's calls without what differs from run to run.
 
     The order in which a device is set up, started and stopped is kept. What a
-    running guest causes at times of its own (interrupts masked, regions added,
-    queues reset, translations asked for) is only kept by its kinds.
+    running guest causes at times of its own (interrupts masked, regions added and
+    their limit looked up, queues reset, translations asked for) is only kept by its
+    kinds.
     """
 
     def __init__(self, calls):
@@ -45,7 +46,7 @@ class Shape:
             return
         if call.name in IOTLB_TYPES and running:
             self.kinds.add(self.message(call))
-        elif running and call.name in ("SET_VRING_CALL", "SET_MEM_TABLE"):
+        elif running and call.name in ("SET_VRING_CALL", "SET_MEM_TABLE", "open"):
             masking = call.name == "SET_VRING_CALL" and not call.failed
             self.kinds.add(call.name if masking else text)
         elif not self.steps or self.steps[-1] != text or call.name != "open":
