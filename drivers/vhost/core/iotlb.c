@@ -111,7 +111,8 @@ static void requests_mark(struct vhost_dev *dev)
 	for (i = 0; i < dev->nvqs; i++) {
 		struct vhost_iotlb_request *req = &dev->vqs[i]->request;
 
-		req->answered = req->type && memmap_overlap(&iotlb->map, req->addr, req->addr);
+		req->answered = req->type == VHOST_IOTLB_MISS &&
+				memmap_overlap(&iotlb->map, req->addr, req->addr);
 	}
 	spin_unlock(&iotlb->lock);
 }
@@ -123,7 +124,7 @@ static void requests_answer(struct vhost_dev *dev)
 	unsigned int i;
 
 	spin_lock(&iotlb->lock);
-	iotlb->version++;
+	WRITE_ONCE(iotlb->version, iotlb->version + 1);
 	for (i = 0; i < dev->nvqs; i++) {
 		struct vhost_virtqueue *vq = dev->vqs[i];
 
@@ -312,16 +313,16 @@ static int iotlb_batch(struct vhost_dev *dev, bool begin)
 	if (!(dev->backend_features & BIT_ULL(VHOST_BACKEND_F_IOTLB_BATCH)) ||
 	    begin == iotlb->batch)
 		return -EINVAL;
-	if (!begin) {
-		err = memmap_lock(&iotlb->map);
-		if (err)
-			return err;
-		err = iotlb_publish(dev);
-		if (err)
-			return err;
+	if (begin) {
+		iotlb->batch = true;
+		return 0;
 	}
-	iotlb->batch = begin;
-	return 0;
+	err = memmap_lock(&iotlb->map);
+	if (err)
+		return err;
+	/* In force whatever comes of the wait for readers. */
+	iotlb->batch = false;
+	return iotlb_publish(dev);
 }
 
 /**

@@ -24,8 +24,11 @@ static bool msg_v2(const struct vhost_dev *dev)
 	return READ_ONCE(dev->backend_features) & BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
 }
 
-/* Write down the oldest question nobody has read yet. Returns its queue or NULL. */
-static struct vhost_virtqueue *msg_peek(struct vhost_dev *dev, union vhost_any_msg *msg)
+/*
+ * Take the oldest question nobody has read yet. Returns its queue or NULL. Nobody
+ * answers a failure: it is over once it was read.
+ */
+static struct vhost_virtqueue *msg_take(struct vhost_dev *dev, union vhost_any_msg *msg)
 {
 	struct vhost_iotlb *iotlb = &dev->iotlb;
 	struct vhost_iotlb_request *req;
@@ -38,22 +41,30 @@ static struct vhost_virtqueue *msg_peek(struct vhost_dev *dev, union vhost_any_m
 		msg->v1.iotlb.type = req->type;
 		msg->v1.iotlb.iova = req->addr;
 		msg->v1.iotlb.perm = req->perm;
+		list_del_init(&req->link);
+		if (req->type == VHOST_IOTLB_ACCESS_FAIL)
+			req->type = 0;
 	}
 	spin_unlock(&iotlb->lock);
 	return req ? container_of(req, struct vhost_virtqueue, request) : NULL;
 }
 
-/* The question has been read, if it is the same still. Nobody answers a failure. */
-static void msg_read(struct vhost_virtqueue *vq, const union vhost_any_msg *msg)
+/* It could not be handed over: the next reader gets it, unless the queue has another. */
+static void msg_put_back(struct vhost_virtqueue *vq, const union vhost_any_msg *msg)
 {
 	struct vhost_iotlb *iotlb = &vq->dev->iotlb;
 	struct vhost_iotlb_request *req = &vq->request;
+	bool failure = msg->v1.iotlb.type == VHOST_IOTLB_ACCESS_FAIL;
 
 	spin_lock(&iotlb->lock);
-	if (req->type == msg->v1.iotlb.type && req->addr == msg->v1.iotlb.iova &&
-	    req->perm == msg->v1.iotlb.perm)
-		list_del_init(&req->link);
+	if (list_empty(&req->link) && req->addr == msg->v1.iotlb.iova &&
+	    req->perm == msg->v1.iotlb.perm &&
+	    req->type == (failure ? 0 : msg->v1.iotlb.type)) {
+		req->type = msg->v1.iotlb.type;
+		list_add(&req->link, &iotlb->unread);
+	}
 	spin_unlock(&iotlb->lock);
+	wake_up_interruptible_poll(&iotlb->wait, EPOLLIN | EPOLLRDNORM);
 }
 
 static bool msg_unread(struct vhost_dev *dev)
@@ -83,7 +94,7 @@ ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool non
 
 	if (iov_iter_count(to) < VHOST_MSG_SIZE)
 		return 0;
-	while (!(vq = msg_peek(dev, &msg))) {
+	while (!(vq = msg_take(dev, &msg))) {
 		if (nonblock)
 			return -EAGAIN;
 		if (!READ_ONCE(dev->iotlb.on))
@@ -93,9 +104,10 @@ ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool non
 		if (err)
 			return err;
 	}
-	if (copy_to_iter(&msg, VHOST_MSG_SIZE, to) != VHOST_MSG_SIZE)
+	if (copy_to_iter(&msg, VHOST_MSG_SIZE, to) != VHOST_MSG_SIZE) {
+		msg_put_back(vq, &msg);
 		return -EFAULT;
-	msg_read(vq, &msg);
+	}
 	return VHOST_MSG_SIZE;
 }
 EXPORT_SYMBOL_NS_GPL(vhost_dev_read_iter, "RINGSIDE");

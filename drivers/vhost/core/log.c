@@ -97,13 +97,13 @@ int vhost_set_log_base(struct vhost_dev *dev, void *arg, void __user *user)
 	for (i = 0; i < dev->nvqs; i++)
 		if (dev->vqs[i]->backend && !vhost_vq_log_ok(dev->vqs[i], base))
 			return -EFAULT;
+	dev->log_base = base;
 	for (i = 0; i < dev->nvqs; i++) {
 		struct vhost_virtqueue *vq = dev->vqs[i];
 
 		err = vhost_vq_lock(vq);
 		if (err)
 			return err;
-		dev->log_base = base;
 		vhost_vq_log_apply(vq);
 		mutex_unlock(&vq->mutex);
 	}
