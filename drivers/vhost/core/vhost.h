@@ -154,28 +154,52 @@ struct vhost_virtqueue {
 };
 
 /**
- * struct vhost_ioctl - one row of an ioctl table
+ * struct vhost_ioctl_head - how an ioctl is called; the head of a row of a table
  * @cmd: the number; its size is what is copied in, and out if it says _IOR
- * @fn: handles it under vhost_dev.mutex, with the argument at @arg in kernel
- *	memory (up to VHOST_IOCTL_ARG bytes) and its user address at @user
- * @vq_fn: instead of @fn, for calls whose argument begins with the index of a
- *	queue: that queue is locked as well
  * @flags: VHOST_IOCTL_*
  */
-struct vhost_ioctl {
+struct vhost_ioctl_head {
 	unsigned int cmd;
-	int (*fn)(struct vhost_dev *dev, void *arg, void __user *user);
-	int (*vq_fn)(struct vhost_virtqueue *vq, void *arg);
 	unsigned int flags;
 };
 
 #define VHOST_IOCTL_ANYONE	0x1	/* the caller need not be the owner */
 #define VHOST_IOCTL_OUT		0x2	/* copy out although the number says _IOW */
-#define VHOST_IOCTL_RAW		0x4	/* @fn copies the argument itself */
+#define VHOST_IOCTL_RAW		0x4	/* the handler copies the argument itself */
 #define VHOST_IOCTL_OWNED	0x8	/* -EINVAL while there is no owner */
 
 /* Room for the largest argument that is copied as a whole. */
 #define VHOST_IOCTL_ARG		64
+
+/**
+ * struct vhost_ioctl_target - the device an ioctl is for
+ * @mutex: serialises its ioctls
+ * @mm: where its owner's address space is noted, NULL for none; under @mutex
+ * @call: does what a row says, under @mutex, with the argument at @arg in kernel
+ *	memory (VHOST_IOCTL_ARG bytes, zero behind it; NULL if VHOST_IOCTL_RAW) and
+ *	its user address at @user
+ * @dev: for @call
+ */
+struct vhost_ioctl_target {
+	struct mutex *mutex;
+	struct mm_struct *const *mm;
+	int (*call)(void *dev, const struct vhost_ioctl_head *row, void *arg,
+		    void __user *user);
+	void *dev;
+};
+
+/**
+ * struct vhost_ioctl - one row of the ioctl table of a struct vhost_dev
+ * @head: how it is called
+ * @fn: handles it, see vhost_ioctl_target.call
+ * @vq_fn: instead of @fn, for calls whose argument begins with the index of a
+ *	queue: that queue is locked as well
+ */
+struct vhost_ioctl {
+	struct vhost_ioctl_head head;
+	int (*fn)(struct vhost_dev *dev, void *arg, void __user *user);
+	int (*vq_fn)(struct vhost_virtqueue *vq, void *arg);
+};
 
 /**
  * struct vhost_dev_ops - what a device driver brings
@@ -225,6 +249,10 @@ struct vhost_dev {
 	u64 backend_features;
 	u64 log_base;
 };
+
+/* ioctl.c */
+long vhost_ioctl(const struct vhost_ioctl_target *target, const struct vhost_ioctl_head *row,
+		 void __user *user);
 
 /* dev.c, owner.c */
 void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
