@@ -168,7 +168,8 @@ struct vdpa_config {
  * @bind_mm: user addresses of mappings are of this address space. The parent
  *	takes a reference if it keeps it. With vdpa_device.use_va only
  * @unbind_mm: it is not used any more when this returns
- * @free: free the device; the last reference is gone
+ * @free: free the device; the last reference is gone. Until then, and so
+ *	after vdpa_device_del() too, the memory of struct vdpa_device stays
  */
 struct vdpa_ops {
 	/* Queues */
@@ -241,8 +242,9 @@ struct vdpa_ops {
  * @batch: changes to mappings are put in force together, at the end of a batch;
  *	if not, each by itself; immutable
  * @config_lock: protects status, features and configuration
- * @features_set: driver features were given since the last reset; under
- *	@config_lock
+ * @live: it is on the bus, and netlink may call its parent; under @config_lock
+ * @driver_override: name of the only driver to have it, NULL for any; under a
+ *	spinlock of the bus, drivers/vdpa/core/bus.c
  */
 struct vdpa_device {
 	struct device dev;
@@ -264,7 +266,8 @@ struct vdpa_device {
 	bool batch;
 
 	struct rw_semaphore config_lock;
-	bool features_set;
+	bool live;
+	const char *driver_override;
 };
 
 #define dev_to_vdpa(d)	container_of(d, struct vdpa_device, dev)
