@@ -244,7 +244,8 @@ struct vdpa_ops {
  * @batch: changes to mappings are put in force together, at the end of a batch;
  *	if not, each by itself; immutable
  * @config_lock: protects status, features and configuration
- * @live: it is on the bus, and netlink may call its parent; under @config_lock
+ * @live: it is on the bus, and netlink may call its parent; changed under both
+ *	@config_lock and the lock of @mgmt
  * @driver_override: name of the only driver to have it, NULL for any; under a
  *	spinlock of the bus, drivers/vdpa/core/bus.c
  */

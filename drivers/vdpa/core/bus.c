@@ -12,6 +12,7 @@
 #include <linux/string.h>
 
 #include "core.h"
+#include "netlink.h"
 
 /* Protects vdpa_device.driver_override: drivers are matched without the device's lock. */
 static DEFINE_SPINLOCK(vdpa_override_lock);
@@ -126,12 +127,20 @@ EXPORT_SYMBOL_NS_GPL(vdpa_driver_unregister, "RINGSIDE");
 
 static int __init vdpa_init(void)
 {
-	return bus_register(&vdpa_bus);
+	int err = bus_register(&vdpa_bus);
+
+	if (err)
+		return err;
+	err = vdpa_nl_init();
+	if (err)
+		bus_unregister(&vdpa_bus);
+	return err;
 }
 module_init(vdpa_init);
 
 static void __exit vdpa_exit(void)
 {
+	vdpa_nl_exit();
 	bus_unregister(&vdpa_bus);
 }
 module_exit(vdpa_exit);
