@@ -16,6 +16,10 @@
 #define CONFIG_VHOST_NET_MODULE 1
 #endif
 
+#ifndef CONFIG_VHOST_VDPA_MODULE
+#define CONFIG_VHOST_VDPA_MODULE 1
+#endif
+
 #ifndef CONFIG_VDPA_MODULE
 #define CONFIG_VDPA_MODULE 1
 #endif

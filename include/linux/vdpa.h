@@ -158,12 +158,14 @@ struct vdpa_config {
  * @set_attr: optional. An operator changes the configuration of a live device
  * @iova_range: optional. Addresses the device takes; NULL for all
  * @map_begin: begin to change an address space; nobody else does until it is
- *	committed or cancelled. -EINTR
+ *	committed or cancelled. -EINTR if the caller was killed while he waited for
+ *	somebody else who does
  * @map_add: add a mapping. -EEXIST if it overlaps one, -ENOSPC if there are too
  *	many, -ENOMEM
  * @map_remove: take away all mappings that have an address in the range
- * @map_commit: put the changes in force as one step. When it returns, no queue
- *	reaches what was removed any more
+ * @map_commit: put the changes in force as one step. When it returns 0, no queue
+ *	reaches what was removed any more. -EINTR if the caller was killed: they are in
+ *	force, but that is so only after the next one that returns 0, or after a reset
  * @map_cancel: leave the address space as it was
  * @bind_mm: user addresses of mappings are of this address space. The parent
  *	takes a reference if it keeps it. With vdpa_device.use_va only
