@@ -16,4 +16,12 @@
 #define CONFIG_VHOST_NET_MODULE 1
 #endif
 
+#ifndef CONFIG_VHOST_VDPA_MODULE
+#define CONFIG_VHOST_VDPA_MODULE 1
+#endif
+
+#ifndef CONFIG_VDPA_MODULE
+#define CONFIG_VDPA_MODULE 1
+#endif
+
 #endif

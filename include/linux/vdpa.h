@@ -158,17 +158,20 @@ struct vdpa_config {
  * @set_attr: optional. An operator changes the configuration of a live device
  * @iova_range: optional. Addresses the device takes; NULL for all
  * @map_begin: begin to change an address space; nobody else does until it is
- *	committed or cancelled. -EINTR
+ *	committed or cancelled. -EINTR if the caller was killed while he waited for
+ *	somebody else who does
  * @map_add: add a mapping. -EEXIST if it overlaps one, -ENOSPC if there are too
  *	many, -ENOMEM
  * @map_remove: take away all mappings that have an address in the range
- * @map_commit: put the changes in force as one step. When it returns, no queue
- *	reaches what was removed any more
+ * @map_commit: put the changes in force as one step. When it returns 0, no queue
+ *	reaches what was removed any more. -EINTR if the caller was killed: they are in
+ *	force, but that is so only after the next one that returns 0, or after a reset
  * @map_cancel: leave the address space as it was
  * @bind_mm: user addresses of mappings are of this address space. The parent
  *	takes a reference if it keeps it. With vdpa_device.use_va only
  * @unbind_mm: it is not used any more when this returns
- * @free: free the device; the last reference is gone
+ * @free: free the device; the last reference is gone. Until then, and so
+ *	after vdpa_device_del() too, the memory of struct vdpa_device stays
  */
 struct vdpa_ops {
 	/* Queues */
@@ -241,8 +244,10 @@ struct vdpa_ops {
  * @batch: changes to mappings are put in force together, at the end of a batch;
  *	if not, each by itself; immutable
  * @config_lock: protects status, features and configuration
- * @features_set: driver features were given since the last reset; under
- *	@config_lock
+ * @live: it is on the bus, and netlink may call its parent; changed under both
+ *	@config_lock and the lock of @mgmt
+ * @driver_override: name of the only driver to have it, NULL for any; under a
+ *	spinlock of the bus, drivers/vdpa/core/bus.c
  */
 struct vdpa_device {
 	struct device dev;
@@ -264,7 +269,8 @@ struct vdpa_device {
 	bool batch;
 
 	struct rw_semaphore config_lock;
-	bool features_set;
+	bool live;
+	const char *driver_override;
 };
 
 #define dev_to_vdpa(d)	container_of(d, struct vdpa_device, dev)

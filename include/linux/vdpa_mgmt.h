@@ -3,8 +3,12 @@
 #define RINGSIDE_VDPA_MGMT_H
 /* Management devices: by which operators make vDPA devices. For parents. */
 
-#include <linux/list.h>
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
 #include <linux/vdpa.h>
+
+struct netlink_ext_ack;
 
 /**
  * struct vdpa_mgmt_ops - what a management device does
@@ -34,10 +38,11 @@ struct vdpa_mgmt_ops {
  * @max_vqs: queues a device can have; immutable
  *
  * What follows is the bus's own, see drivers/vdpa/core/mgmt.c.
- * @link: in the list of management devices
+ * @id: its key among the management devices; immutable
  * @lock: serialises making and removing devices
  * @gone: it is being unregistered; under @lock
- * @refs: who uses it
+ * @refs: who uses it: netlink commands, and devices until they are freed
+ * @released: nobody does any more
  */
 struct vdpa_mgmt_dev {
 	struct device *dev;
@@ -48,10 +53,11 @@ struct vdpa_mgmt_dev {
 	u64 supported_features;
 	u32 max_vqs;
 
-	struct list_head link;
+	u32 id;
 	struct mutex lock;
 	bool gone;
 	struct kref refs;
+	struct completion released;
 };
 
 int vdpa_mgmt_register(struct vdpa_mgmt_dev *mgmt);

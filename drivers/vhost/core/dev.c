@@ -4,51 +4,41 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/rcupdate.h>
-#include <linux/sched.h>
-#include <linux/uaccess.h>
 
 #include "internal.h"
 
 static const struct vhost_ioctl vhost_ioctls[] = {
-	{ VHOST_GET_FEATURES, .fn = vhost_get_features, .flags = VHOST_IOCTL_ANYONE },
-	{ VHOST_SET_FEATURES, .fn = vhost_set_features, .flags = VHOST_IOCTL_ANYONE },
-	{ VHOST_GET_FEATURES_ARRAY, .fn = vhost_get_features_array,
-	  .flags = VHOST_IOCTL_ANYONE },
-	{ VHOST_SET_FEATURES_ARRAY, .fn = vhost_set_features_array,
-	  .flags = VHOST_IOCTL_ANYONE },
-	{ VHOST_GET_BACKEND_FEATURES, .fn = vhost_get_backend_features,
-	  .flags = VHOST_IOCTL_ANYONE },
-	{ VHOST_SET_BACKEND_FEATURES, .fn = vhost_set_backend_features,
-	  .flags = VHOST_IOCTL_ANYONE },
-	{ VHOST_SET_OWNER, .fn = vhost_set_owner, .flags = VHOST_IOCTL_ANYONE },
-	{ VHOST_RESET_OWNER, .fn = vhost_reset_owner },
-	{ VHOST_SET_MEM_TABLE, .fn = vhost_set_mem_table },
-	{ VHOST_UPDATE_MEM_REGIONS, .fn = vhost_update_mem_regions },
-	{ VHOST_SET_LOG_BASE, .fn = vhost_set_log_base },
-	{ VHOST_SET_LOG_FD, .fn = vhost_set_log_fd },
-	{ VHOST_SET_VRING_NUM, .vq_fn = vhost_set_vring_num },
-	{ VHOST_SET_VRING_ADDR, .vq_fn = vhost_set_vring_addr },
-	{ VHOST_SET_VRING_BASE, .vq_fn = vhost_set_vring_base },
-	{ VHOST_GET_VRING_BASE, .vq_fn = vhost_get_vring_base },
-	{ VHOST_SET_VRING_ENDIAN, .vq_fn = vhost_set_vring_endian },
-	{ VHOST_GET_VRING_ENDIAN, .vq_fn = vhost_get_vring_endian,
-	  .flags = VHOST_IOCTL_OUT },
-	{ VHOST_SET_VRING_KICK, .vq_fn = vhost_set_vring_kick },
-	{ VHOST_SET_VRING_CALL, .vq_fn = vhost_set_vring_call },
-	{ VHOST_SET_VRING_ERR, .vq_fn = vhost_set_vring_err },
-	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, .vq_fn = vhost_set_busyloop_timeout },
-	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, .vq_fn = vhost_get_busyloop_timeout,
-	  .flags = VHOST_IOCTL_OUT },
-	{ VHOST_NEW_WORKER, .fn = vhost_new_worker,
-	  .flags = VHOST_IOCTL_OWNED | VHOST_IOCTL_RAW },
-	{ VHOST_FREE_WORKER, .fn = vhost_free_worker, .flags = VHOST_IOCTL_OWNED },
-	{ VHOST_ATTACH_VRING_WORKER, .fn = vhost_attach_vring_worker,
-	  .flags = VHOST_IOCTL_OWNED },
-	{ VHOST_GET_VRING_WORKER, .fn = vhost_get_vring_worker, .flags = VHOST_IOCTL_OWNED },
-	{ VHOST_SET_FORK_FROM_OWNER, .fn = vhost_set_fork_from_owner,
-	  .flags = VHOST_IOCTL_ANYONE | VHOST_IOCTL_RAW },
-	{ VHOST_GET_FORK_FROM_OWNER, .fn = vhost_get_fork_from_owner,
-	  .flags = VHOST_IOCTL_ANYONE },
+	{ { VHOST_GET_FEATURES, VHOST_IOCTL_ANYONE }, .fn = vhost_get_features },
+	{ { VHOST_SET_FEATURES, VHOST_IOCTL_ANYONE }, .fn = vhost_set_features },
+	{ { VHOST_GET_FEATURES_ARRAY, VHOST_IOCTL_ANYONE }, .fn = vhost_get_features_array },
+	{ { VHOST_SET_FEATURES_ARRAY, VHOST_IOCTL_ANYONE }, .fn = vhost_set_features_array },
+	{ { VHOST_GET_BACKEND_FEATURES, VHOST_IOCTL_ANYONE }, .fn = vhost_get_backend_features },
+	{ { VHOST_SET_BACKEND_FEATURES, VHOST_IOCTL_ANYONE }, .fn = vhost_set_backend_features },
+	{ { VHOST_SET_OWNER, VHOST_IOCTL_ANYONE }, .fn = vhost_set_owner },
+	{ { VHOST_RESET_OWNER }, .fn = vhost_reset_owner },
+	{ { VHOST_SET_MEM_TABLE }, .fn = vhost_set_mem_table },
+	{ { VHOST_UPDATE_MEM_REGIONS }, .fn = vhost_update_mem_regions },
+	{ { VHOST_SET_LOG_BASE }, .fn = vhost_set_log_base },
+	{ { VHOST_SET_LOG_FD }, .fn = vhost_set_log_fd },
+	{ { VHOST_SET_VRING_NUM }, .vq_fn = vhost_set_vring_num },
+	{ { VHOST_SET_VRING_ADDR }, .vq_fn = vhost_set_vring_addr },
+	{ { VHOST_SET_VRING_BASE }, .vq_fn = vhost_set_vring_base },
+	{ { VHOST_GET_VRING_BASE }, .vq_fn = vhost_get_vring_base },
+	{ { VHOST_SET_VRING_ENDIAN }, .vq_fn = vhost_set_vring_endian },
+	{ { VHOST_GET_VRING_ENDIAN, VHOST_IOCTL_OUT }, .vq_fn = vhost_get_vring_endian },
+	{ { VHOST_SET_VRING_KICK }, .vq_fn = vhost_set_vring_kick },
+	{ { VHOST_SET_VRING_CALL }, .vq_fn = vhost_set_vring_call },
+	{ { VHOST_SET_VRING_ERR }, .vq_fn = vhost_set_vring_err },
+	{ { VHOST_SET_VRING_BUSYLOOP_TIMEOUT }, .vq_fn = vhost_set_busyloop_timeout },
+	{ { VHOST_GET_VRING_BUSYLOOP_TIMEOUT, VHOST_IOCTL_OUT },
+	  .vq_fn = vhost_get_busyloop_timeout },
+	{ { VHOST_NEW_WORKER, VHOST_IOCTL_OWNED | VHOST_IOCTL_RAW }, .fn = vhost_new_worker },
+	{ { VHOST_FREE_WORKER, VHOST_IOCTL_OWNED }, .fn = vhost_free_worker },
+	{ { VHOST_ATTACH_VRING_WORKER, VHOST_IOCTL_OWNED }, .fn = vhost_attach_vring_worker },
+	{ { VHOST_GET_VRING_WORKER, VHOST_IOCTL_OWNED }, .fn = vhost_get_vring_worker },
+	{ { VHOST_SET_FORK_FROM_OWNER, VHOST_IOCTL_ANYONE | VHOST_IOCTL_RAW },
+	  .fn = vhost_set_fork_from_owner },
+	{ { VHOST_GET_FORK_FROM_OWNER, VHOST_IOCTL_ANYONE }, .fn = vhost_get_fork_from_owner },
 };
 
 static const struct vhost_ioctl *vhost_ioctl_find(const struct vhost_ioctl *rows, unsigned int n,
@@ -57,7 +47,7 @@ static const struct vhost_ioctl *vhost_ioctl_find(const struct vhost_ioctl *rows
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		if (rows[i].cmd == cmd)
+		if (rows[i].head.cmd == cmd)
 			return &rows[i];
 	return NULL;
 }
@@ -80,29 +70,13 @@ static int vhost_ioctl_call_vq(struct vhost_dev *dev, const struct vhost_ioctl *
 	return err;
 }
 
-static int vhost_ioctl_call(struct vhost_dev *dev, const struct vhost_ioctl *row,
-			    void __user *user)
+static int vhost_dev_call(void *data, const struct vhost_ioctl_head *head, void *arg,
+			  void __user *user)
 {
-	u64 arg[VHOST_IOCTL_ARG / sizeof(u64)] = {};
-	size_t size = _IOC_SIZE(row->cmd);
-	int err;
+	const struct vhost_ioctl *row = container_of(head, struct vhost_ioctl, head);
+	struct vhost_dev *dev = data;
 
-	if (row->flags & VHOST_IOCTL_RAW)
-		return row->fn(dev, NULL, user);
-	if (WARN_ON_ONCE(size > sizeof(arg)))
-		return -EINVAL;
-	if ((_IOC_DIR(row->cmd) & _IOC_WRITE) && copy_from_user(arg, user, size))
-		return -EFAULT;
-	if (row->vq_fn)
-		err = vhost_ioctl_call_vq(dev, row, arg);
-	else
-		err = row->fn(dev, arg, user);
-	if (err)
-		return err;
-	if (((_IOC_DIR(row->cmd) & _IOC_READ) || (row->flags & VHOST_IOCTL_OUT)) &&
-	    copy_to_user(user, arg, size))
-		return -EFAULT;
-	return 0;
+	return row->vq_fn ? vhost_ioctl_call_vq(dev, row, arg) : row->fn(dev, arg, user);
 }
 
 /**
@@ -117,24 +91,18 @@ static int vhost_ioctl_call(struct vhost_dev *dev, const struct vhost_ioctl *row
  */
 long vhost_dev_ioctl(struct vhost_dev *dev, unsigned int cmd, unsigned long arg)
 {
+	const struct vhost_ioctl_target target = {
+		.mutex = &dev->mutex,
+		.mm = &dev->mm,
+		.call = vhost_dev_call,
+		.dev = dev,
+	};
 	const struct vhost_ioctl *row;
-	long ret;
 
 	row = vhost_ioctl_find(dev->ops->ioctls, dev->ops->nioctls, cmd);
 	if (!row)
 		row = vhost_ioctl_find(vhost_ioctls, ARRAY_SIZE(vhost_ioctls), cmd);
-	if (mutex_lock_killable(&dev->mutex))
-		return -EINTR;
-	if (row && (row->flags & VHOST_IOCTL_OWNED) && !dev->mm)
-		ret = -EINVAL;
-	else if (!(row && (row->flags & VHOST_IOCTL_ANYONE)) && dev->mm != current->mm)
-		ret = -EPERM;
-	else if (!row)
-		ret = -ENOTTY;
-	else
-		ret = vhost_ioctl_call(dev, row, (void __user *)arg);
-	mutex_unlock(&dev->mutex);
-	return ret;
+	return vhost_ioctl(&target, row ? &row->head : NULL, (void __user *)arg);
 }
 EXPORT_SYMBOL_NS_GPL(vhost_dev_ioctl, "RINGSIDE");
 

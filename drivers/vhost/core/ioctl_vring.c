@@ -6,8 +6,9 @@
 
 #include <linux/err.h>
 #include <linux/eventfd.h>
-#include <linux/file.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/virtio_ring.h>
 
 #include "internal.h"
@@ -24,14 +25,27 @@ int vhost_set_vring_num(struct vhost_virtqueue *vq, void *arg)
 	return 0;
 }
 
-/* The alignments of virtio 1.3, 2.7; that of the log is that of the used ring. */
-static bool vring_addr_aligned(const struct vhost_vring_addr *addr)
+/**
+ * vhost_vring_addr_check - could the areas of a ring be there?
+ * @addr: the argument of VHOST_SET_VRING_ADDR
+ *
+ * The alignments are those of virtio 1.3, 2.7; that of the log is that of the
+ * used ring.
+ *
+ * Return: 0, -EOPNOTSUPP for unknown flags, -EINVAL if an address is not aligned.
+ */
+int vhost_vring_addr_check(const struct vhost_vring_addr *addr)
 {
-	return IS_ALIGNED(addr->desc_user_addr, VRING_DESC_ALIGN_SIZE) &&
-	       IS_ALIGNED(addr->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) &&
-	       IS_ALIGNED(addr->used_user_addr, VRING_USED_ALIGN_SIZE) &&
-	       IS_ALIGNED(addr->log_guest_addr, VRING_USED_ALIGN_SIZE);
+	if (addr->flags & ~BIT(VHOST_VRING_F_LOG))
+		return -EOPNOTSUPP;
+	if (IS_ALIGNED(addr->desc_user_addr, VRING_DESC_ALIGN_SIZE) &&
+	    IS_ALIGNED(addr->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) &&
+	    IS_ALIGNED(addr->used_user_addr, VRING_USED_ALIGN_SIZE) &&
+	    IS_ALIGNED(addr->log_guest_addr, VRING_USED_ALIGN_SIZE))
+		return 0;
+	return -EINVAL;
 }
+EXPORT_SYMBOL_NS_GPL(vhost_vring_addr_check, "RINGSIDE");
 
 int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg)
 {
@@ -41,15 +55,16 @@ int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg)
 		.driver = addr->avail_user_addr,
 		.device = addr->used_user_addr,
 	};
+	int err = vhost_vring_addr_check(addr);
 
-	if (addr->flags & ~BIT(VHOST_VRING_F_LOG))
-		return -EOPNOTSUPP;
+	if (err == -EOPNOTSUPP)
+		return err;
 	if (areas.desc != (unsigned long)areas.desc ||
 	    areas.driver != (unsigned long)areas.driver ||
 	    areas.device != (unsigned long)areas.device)
 		return -EFAULT;
-	if (!vring_addr_aligned(addr))
-		return -EINVAL;
+	if (err)
+		return err;
 	return vhost_vq_set_addr(vq, &areas, addr->flags & BIT(VHOST_VRING_F_LOG),
 				 addr->log_guest_addr);
 }
@@ -60,10 +75,7 @@ int vhost_set_vring_base(struct vhost_virtqueue *vq, void *arg)
 
 	if (vq->backend)
 		return -EBUSY;
-	if (state->num > 0xffff)
-		return -EINVAL;
-	vq->ring.pos.avail = state->num;
-	return 0;
+	return devq_pos_from_base(vq->features, state->num, &vq->ring.pos);
 }
 
 /* Harmless on a running queue: QEMU's monitor asks for it at any time. */
@@ -71,7 +83,7 @@ int vhost_get_vring_base(struct vhost_virtqueue *vq, void *arg)
 {
 	struct vhost_vring_state *state = arg;
 
-	state->num = vq->ring.pos.avail;
+	state->num = devq_pos_to_base(vq->features, &vq->ring.pos);
 	return 0;
 }
 
@@ -99,39 +111,17 @@ int vhost_get_vring_endian(struct vhost_virtqueue *vq, void *arg)
 int vhost_set_vring_kick(struct vhost_virtqueue *vq, void *arg)
 {
 	const struct vhost_vring_file *file = arg;
-	struct file *kick = NULL, *old = vq->kick;
-	int err = 0;
 
-	if (file->fd != VHOST_FILE_UNBIND) {
-		kick = eventfd_fget(file->fd);
-		if (IS_ERR(kick))
-			return PTR_ERR(kick);
-	}
-	vhost_poll_stop(&vq->poll);
-	if (kick)
-		err = vhost_poll_start(&vq->poll, kick);
-	if (err) {
-		swap(kick, old);
-		if (vq->kick)
-			vhost_poll_start(&vq->poll, vq->kick);
-	} else {
-		vq->kick = kick;
-	}
-	if (old)
-		fput(old);
-	return err;
+	return vhost_wait_eventfd(&vq->poll.wait, &vq->kick, file->fd);
 }
 
 /* Put another eventfd, or none, into @place and let go of the old one. */
 static int vhost_vq_swap_eventfd(struct eventfd_ctx **place, const struct vhost_vring_file *file)
 {
-	struct eventfd_ctx *ctx = NULL;
+	struct eventfd_ctx *ctx = vhost_eventfd_get(file->fd);
 
-	if (file->fd != VHOST_FILE_UNBIND) {
-		ctx = eventfd_ctx_fdget(file->fd);
-		if (IS_ERR(ctx))
-			return PTR_ERR(ctx);
-	}
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
 	swap(ctx, *place);
 	if (ctx)
 		eventfd_ctx_put(ctx);

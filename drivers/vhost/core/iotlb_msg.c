@@ -113,33 +113,60 @@ ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool non
 EXPORT_SYMBOL_NS_GPL(vhost_dev_read_iter, "RINGSIDE");
 
 /**
+ * vhost_msg_get - take a message that was written to a device
+ * @from: where from
+ * @has_asid: messages of the second form name an address space
+ * @msg: the message
+ * @asid: the address space it is about, 0 if none is named
+ *
+ * Either form is taken, whichever was negotiated.
+ *
+ * Context: process; may sleep.
+ * Return: the size of a message; -EINVAL for one that is cut off or of another
+ * form, -EFAULT.
+ */
+ssize_t vhost_msg_get(struct iov_iter *from, bool has_asid, struct vhost_iotlb_msg *msg,
+		      u32 *asid)
+{
+	size_t need = offsetofend(struct vhost_msg, iotlb);
+	union vhost_any_msg any;
+
+	if (iov_iter_count(from) < need)
+		return -EINVAL;
+	if (copy_from_iter(&any, need, from) != need)
+		return -EFAULT;
+	if (any.v1.type != VHOST_IOTLB_MSG && any.v1.type != VHOST_IOTLB_MSG_V2)
+		return -EINVAL;
+	*asid = has_asid && any.v1.type == VHOST_IOTLB_MSG_V2 ? any.v2.asid : 0;
+	*msg = any.v1.iotlb;
+	return VHOST_MSG_SIZE;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_msg_get, "RINGSIDE");
+
+/**
  * vhost_dev_write_iter - write_iter of every vhost device
  * @dev: the device
  * @from: where from
  *
- * One message, in either form, whichever was negotiated.
- *
  * Context: process; may sleep, ends early when the caller is killed.
- * Return: the size of a message; -EINVAL for one that is cut off or of another
- * form, -EFAULT, -EINTR, or what vhost_iotlb_message() says.
+ * Return: the size of a message; -EINTR, or what vhost_msg_get() or
+ * vhost_iotlb_message() says.
  */
 ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from)
 {
-	size_t need = offsetofend(struct vhost_msg, iotlb);
-	union vhost_any_msg msg;
+	struct vhost_iotlb_msg msg;
+	ssize_t size;
+	u32 asid;
 	int err;
 
-	if (iov_iter_count(from) < need)
-		return -EINVAL;
-	if (copy_from_iter(&msg, need, from) != need)
-		return -EFAULT;
-	if (msg.v1.type != VHOST_IOTLB_MSG && msg.v1.type != VHOST_IOTLB_MSG_V2)
-		return -EINVAL;
+	size = vhost_msg_get(from, false, &msg, &asid);
+	if (size < 0)
+		return size;
 	if (mutex_lock_killable(&dev->mutex))
 		return -EINTR;
-	err = vhost_iotlb_message(dev, &msg.v1.iotlb);
+	err = vhost_iotlb_message(dev, &msg);
 	mutex_unlock(&dev->mutex);
-	return err ?: VHOST_MSG_SIZE;
+	return err ?: size;
 }
 EXPORT_SYMBOL_NS_GPL(vhost_dev_write_iter, "RINGSIDE");
 

@@ -117,6 +117,35 @@ int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user)
 	return err ?: vhost_rearm_queues(dev);
 }
 
+/**
+ * vhost_mem_table_check - what VHOST_SET_MEM_TABLE says where nobody uses a table
+ * @head: head of the table
+ * @user: the table
+ *
+ * Context: process; may sleep.
+ * Return: 0, -EOPNOTSUPP, -E2BIG, -EFAULT if the table cannot be read, -ENOMEM.
+ */
+int vhost_mem_table_check(const struct vhost_memory *head, void __user *user)
+{
+	struct vhost_memory __user *table = user;
+	struct vhost_memory_region *regions;
+	int err;
+
+	if (head->padding)
+		return -EOPNOTSUPP;
+	if (head->nregions > max_mem_regions)
+		return -E2BIG;
+	if (!head->nregions)
+		return 0;
+	regions = kvmalloc_array(head->nregions, sizeof(*regions), GFP_KERNEL_ACCOUNT);
+	if (!regions)
+		return -ENOMEM;
+	err = vhost_copy_regions(regions, table->regions, head->nregions);
+	kvfree(regions);
+	return err;
+}
+EXPORT_SYMBOL_NS_GPL(vhost_mem_table_check, "RINGSIDE");
+
 /* An array of regions of the VMM's, or an error pointer; NULL if there are none. */
 static struct vhost_memory_region *vhost_get_regions(u64 user, unsigned int n)
 {

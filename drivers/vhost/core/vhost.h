@@ -43,22 +43,32 @@ struct vhost_work {
 #define VHOST_WORK_QUEUED	0
 
 /**
- * struct vhost_poll - queue work when a file becomes ready
+ * struct vhost_wait - be told when a file becomes ready
  * @table: how the file's poll method reaches us
- * @wait: our entry in the file's wait queue
+ * @entry: in the file's wait queue
  * @wqh: that wait queue, NULL while stopped
- * @work: what to queue
- * @mask: events to wait for
- * @vq: whose worker does the work; immutable
+ * @mask: events to wait for; immutable
+ * @ready: called then, maybe with interrupts off; immutable
  *
- * start and stop are serialised by the caller, under the queue's mutex.
+ * start and stop are serialised by the caller.
+ */
+struct vhost_wait {
+	poll_table table;
+	wait_queue_entry_t entry;
+	wait_queue_head_t *wqh;
+	__poll_t mask;
+	void (*ready)(struct vhost_wait *wait);
+};
+
+/**
+ * struct vhost_poll - queue work when a file becomes ready
+ * @wait: waits for it, under the queue's mutex
+ * @work: what to queue
+ * @vq: whose worker does the work; immutable
  */
 struct vhost_poll {
-	poll_table table;
-	wait_queue_entry_t wait;
-	wait_queue_head_t *wqh;
+	struct vhost_wait wait;
 	struct vhost_work work;
-	__poll_t mask;
 	struct vhost_virtqueue *vq;
 };
 
@@ -120,6 +130,7 @@ struct vhost_iotlb {
  * @features: feature bits in force, the first 64
  * @features_array: all of them
  * @iotlb_version: vhost_iotlb.version when the turn began
+ * @iotlb_reader: announces to editors of vhost_iotlb.map what @ring uses
  * @busyloop_timeout: how long to poll an empty queue, microseconds
  * @kick: eventfd by which the driver calls us
  * @call: eventfd by which we call the driver
@@ -145,6 +156,7 @@ struct vhost_virtqueue {
 	struct devq_addr addr;
 	VIRTIO_DECLARE_FEATURES(features);
 	u64 iotlb_version;
+	struct memmap_reader iotlb_reader;
 	u32 busyloop_timeout;
 	struct file *kick;
 	struct eventfd_ctx *call;
@@ -154,28 +166,52 @@ struct vhost_virtqueue {
 };
 
 /**
- * struct vhost_ioctl - one row of an ioctl table
+ * struct vhost_ioctl_head - how an ioctl is called; the head of a row of a table
  * @cmd: the number; its size is what is copied in, and out if it says _IOR
- * @fn: handles it under vhost_dev.mutex, with the argument at @arg in kernel
- *	memory (up to VHOST_IOCTL_ARG bytes) and its user address at @user
- * @vq_fn: instead of @fn, for calls whose argument begins with the index of a
- *	queue: that queue is locked as well
  * @flags: VHOST_IOCTL_*
  */
-struct vhost_ioctl {
+struct vhost_ioctl_head {
 	unsigned int cmd;
-	int (*fn)(struct vhost_dev *dev, void *arg, void __user *user);
-	int (*vq_fn)(struct vhost_virtqueue *vq, void *arg);
 	unsigned int flags;
 };
 
 #define VHOST_IOCTL_ANYONE	0x1	/* the caller need not be the owner */
 #define VHOST_IOCTL_OUT		0x2	/* copy out although the number says _IOW */
-#define VHOST_IOCTL_RAW		0x4	/* @fn copies the argument itself */
+#define VHOST_IOCTL_RAW		0x4	/* the handler copies the argument itself */
 #define VHOST_IOCTL_OWNED	0x8	/* -EINVAL while there is no owner */
 
 /* Room for the largest argument that is copied as a whole. */
 #define VHOST_IOCTL_ARG		64
+
+/**
+ * struct vhost_ioctl_target - the device an ioctl is for
+ * @mutex: serialises its ioctls
+ * @mm: where its owner's address space is noted, NULL for none; under @mutex
+ * @call: does what a row says, under @mutex, with the argument at @arg in kernel
+ *	memory (VHOST_IOCTL_ARG bytes, zero behind it; NULL if VHOST_IOCTL_RAW) and
+ *	its user address at @user
+ * @dev: for @call
+ */
+struct vhost_ioctl_target {
+	struct mutex *mutex;
+	struct mm_struct *const *mm;
+	int (*call)(void *dev, const struct vhost_ioctl_head *row, void *arg,
+		    void __user *user);
+	void *dev;
+};
+
+/**
+ * struct vhost_ioctl - one row of the ioctl table of a struct vhost_dev
+ * @head: how it is called
+ * @fn: handles it, see vhost_ioctl_target.call
+ * @vq_fn: instead of @fn, for calls whose argument begins with the index of a
+ *	queue: that queue is locked as well
+ */
+struct vhost_ioctl {
+	struct vhost_ioctl_head head;
+	int (*fn)(struct vhost_dev *dev, void *arg, void __user *user);
+	int (*vq_fn)(struct vhost_virtqueue *vq, void *arg);
+};
 
 /**
  * struct vhost_dev_ops - what a device driver brings
@@ -226,13 +262,23 @@ struct vhost_dev {
 	u64 log_base;
 };
 
+/* ioctl.c */
+long vhost_ioctl(const struct vhost_ioctl_target *target, const struct vhost_ioctl_head *row,
+		 void __user *user);
+
 /* dev.c, owner.c */
 void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
 		    struct vhost_virtqueue **vqs, unsigned int nvqs);
 void vhost_dev_release(struct vhost_dev *dev);
 long vhost_dev_ioctl(struct vhost_dev *dev, unsigned int cmd, unsigned long arg);
 
+/* ioctl_vring.c, mem_table.c */
+int vhost_vring_addr_check(const struct vhost_vring_addr *addr);
+int vhost_mem_table_check(const struct vhost_memory *head, void __user *user);
+
 /* iotlb_msg.c */
+ssize_t vhost_msg_get(struct iov_iter *from, bool has_asid, struct vhost_iotlb_msg *msg,
+		      u32 *asid);
 ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool nonblock);
 ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from);
 __poll_t vhost_dev_poll(struct vhost_dev *dev, struct file *file, poll_table *table);
@@ -248,6 +294,12 @@ void vhost_vq_signal(struct vhost_virtqueue *vq);
 void vhost_vq_requeue(struct vhost_virtqueue *vq);
 
 /* poll.c */
+void vhost_wait_init(struct vhost_wait *wait, void (*ready)(struct vhost_wait *wait),
+		     __poll_t mask);
+int vhost_wait_start(struct vhost_wait *wait, struct file *file);
+void vhost_wait_stop(struct vhost_wait *wait);
+int vhost_wait_eventfd(struct vhost_wait *wait, struct file **place, int fd);
+struct eventfd_ctx *vhost_eventfd_get(int fd);
 void vhost_poll_init(struct vhost_poll *poll, void (*fn)(struct vhost_work *work),
 		     __poll_t mask, struct vhost_virtqueue *vq);
 int vhost_poll_start(struct vhost_poll *poll, struct file *file);

@@ -11,7 +11,7 @@
 #include "net.h"
 
 static const struct vhost_ioctl vhost_net_ioctls[] = {
-	{ VHOST_NET_SET_BACKEND, .fn = vhost_net_set_backend },
+	{ { VHOST_NET_SET_BACKEND }, .fn = vhost_net_set_backend },
 };
 
 /* The header grows with these; a tap that does not know it would take half of it for data. */

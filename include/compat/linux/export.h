@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* First: it includes us, and the kernel's header includes it before it is done. */
+#include <linux/linkage.h>
 #include_next <linux/export.h>
 #include <linux/version.h>
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef RINGSIDE_VDPA_CORE_H
+#define RINGSIDE_VDPA_CORE_H
+/* What the bus's own files tell each other. */
+
+#include <linux/vdpa.h>
+#include <linux/vdpa_mgmt.h>
+
+/* bus.c */
+extern struct bus_type vdpa_bus;
+
+/* device.c */
+struct vdpa_device *vdpa_device_find(const char *name);
+struct vdpa_device *vdpa_device_next(unsigned long *index);
+struct vdpa_device *vdpa_device_next_of(const struct vdpa_mgmt_dev *mgmt, unsigned long *index);
+
+/* mgmt.c */
+struct vdpa_mgmt_dev *vdpa_mgmt_find(const char *bus, const char *name);
+struct vdpa_mgmt_dev *vdpa_mgmt_next(unsigned long *id);
+void vdpa_mgmt_get(struct vdpa_mgmt_dev *mgmt);
+void vdpa_mgmt_put(struct vdpa_mgmt_dev *mgmt);
+
+#endif
