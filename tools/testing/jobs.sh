@@ -37,10 +37,12 @@ run_job()
 	local status=0
 	trap - EXIT
 	eval "${job_command[$1]}" >"$2/$1.out" || status=$?
-	# The second line of times: user and system time of all children, as 1m2.345s.
-	times | awk 'NR == 2 {
+	# In this process, not in one of a pipe: those have no children yet. The second
+	# line has user and system time of all children, as 1m2.345s.
+	times >"$2/$1.times"
+	awk 'NR == 2 {
 		for (i = 1; i <= NF; i++) { split($i, t, /[ms]/); sum += t[1] * 60 + t[2] }
-		printf "%d\n", sum }' >"$2/$1.cpu"
+		printf "%d\n", sum }' "$2/$1.times" >"$2/$1.cpu"
 	exit "$status"
 }
 
