@@ -97,6 +97,16 @@ long sim_counter(struct vdpa_dev *d, unsigned int queue, const char *name)
 	return ret ? ret : w.value;
 }
 
+bool sim_use_va(void)
+{
+	FILE *f = fopen("/sys/module/vdpa_sim/parameters/use_va", "r");
+	bool on = f && fgetc(f) == 'Y';
+
+	if (f)
+		fclose(f);
+	return on;
+}
+
 /* ---- frames ---- */
 
 void sim_frame(char *buf, const uint8_t *dst, size_t len, uint32_t seed)

@@ -47,6 +47,9 @@ int sim_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name,
 /* A queue's counter by its name, or -errno. */
 long sim_counter(struct vdpa_dev *d, unsigned int queue, const char *name);
 
+/* Do devices use memory by user addresses? */
+bool sim_use_va(void);
+
 /* ---- frames; all buffers in guest memory begin with the header ---- */
 
 #define SIM_HDR		12	/* struct virtio_net_hdr_v1 */
