@@ -502,11 +502,12 @@ TEST_F(state, fault_061_limit_of_mappings)
 	for (n = 0; !ret && n < 2 * max; n++)
 		ret = vdpa_map(v->fd, 0, far + n * 2 * PAGE, PAGE, v->ram, VHOST_ACCESS_RW);
 	EXPECT_EQ(-EFAULT, ret);
-	/* One is our memory. */
-	EXPECT_EQ(max - 1, n - 1);
+	/* Our memory is one, or as many as it has pieces. */
+	EXPECT_GE(max - 1, n - 1);
+	EXPECT_LE(sim_use_va() ? max - 1 : max - (long)(v->ram_size / PAGE), n - 1);
 	EXPECT_EQ(1, sim_echo(v, 0, sim_mac, 100, 1));
 	/* One in the middle makes room for one. */
-	EXPECT_EQ(0, vdpa_unmap(v->fd, 0, far + 20 * PAGE, PAGE));
+	EXPECT_EQ(0, vdpa_unmap(v->fd, 0, far + 4 * PAGE, PAGE));
 	EXPECT_EQ(0, vdpa_map(v->fd, 0, far - 2 * PAGE, PAGE, v->ram, VHOST_ACCESS_RW));
 	EXPECT_EQ(-EFAULT, vdpa_map(v->fd, 0, far - 4 * PAGE, PAGE, v->ram, VHOST_ACCESS_RW));
 	EXPECT_EQ(0, vdpa_unmap(v->fd, 0, far - 2 * PAGE, UINT64_MAX - far));
