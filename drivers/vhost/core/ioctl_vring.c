@@ -75,10 +75,7 @@ int vhost_set_vring_base(struct vhost_virtqueue *vq, void *arg)
 
 	if (vq->backend)
 		return -EBUSY;
-	if (state->num > 0xffff)
-		return -EINVAL;
-	vq->ring.pos.avail = state->num;
-	return 0;
+	return devq_pos_from_base(vq->features, state->num, &vq->ring.pos);
 }
 
 /* Harmless on a running queue: QEMU's monitor asks for it at any time. */
@@ -86,7 +83,7 @@ int vhost_get_vring_base(struct vhost_virtqueue *vq, void *arg)
 {
 	struct vhost_vring_state *state = arg;
 
-	state->num = vq->ring.pos.avail;
+	state->num = devq_pos_to_base(vq->features, &vq->ring.pos);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ static void iotlb_map_init(struct vhost_dev *dev)
 
 	memmap_init(&dev->iotlb.map, false);
 	for (i = 0; i < dev->nvqs; i++)
-		memmap_add_reader(&dev->iotlb.map, &dev->vqs[i]->ring.iotlb_reader);
+		memmap_add_reader(&dev->iotlb.map, &dev->vqs[i]->iotlb_reader);
 }
 
 /**

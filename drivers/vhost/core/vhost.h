@@ -130,6 +130,7 @@ struct vhost_iotlb {
  * @features: feature bits in force, the first 64
  * @features_array: all of them
  * @iotlb_version: vhost_iotlb.version when the turn began
+ * @iotlb_reader: announces to editors of vhost_iotlb.map what @ring uses
  * @busyloop_timeout: how long to poll an empty queue, microseconds
  * @kick: eventfd by which the driver calls us
  * @call: eventfd by which we call the driver
@@ -155,6 +156,7 @@ struct vhost_virtqueue {
 	struct devq_addr addr;
 	VIRTIO_DECLARE_FEATURES(features);
 	u64 iotlb_version;
+	struct memmap_reader iotlb_reader;
 	u32 busyloop_timeout;
 	struct file *kick;
 	struct eventfd_ctx *call;

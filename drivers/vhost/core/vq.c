@@ -61,6 +61,7 @@ static int vhost_vq_start_ring(struct vhost_virtqueue *vq)
 		.little_endian = !vq->legacy_big_endian,
 		.slots = &dev->slots.map,
 		.iotlb = iotlb ? &dev->iotlb.map : NULL,
+		.iotlb_reader = &vq->iotlb_reader,
 	};
 
 	vhost_vq_log_apply(vq);

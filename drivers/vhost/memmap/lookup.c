@@ -84,6 +84,31 @@ int memmap_translate_slow(const struct memmap_set *set, struct memmap_cache *cac
 EXPORT_SYMBOL_NS_GPL(memmap_translate_slow, "RINGSIDE");
 
 /**
+ * memmap_piece - find where the first part of a range leads
+ * @set: from memmap_read_lock()
+ * @cache: the reader's cache of its last hit
+ * @start: first address
+ * @len: bytes, at least 1
+ * @perm: access wanted
+ * @addr: where to put what @start maps to
+ * @miss: where to put the address that is at fault
+ *
+ * Context: between memmap_read_lock() and memmap_read_unlock().
+ * Return: how many bytes from @start on one entry maps, at most @len; -EFAULT or
+ * -EPERM as memmap_translate().
+ */
+s64 memmap_piece(const struct memmap_set *set, struct memmap_cache *cache, u64 start, u64 len,
+		 u32 perm, u64 *addr, u64 *miss)
+{
+	s64 part = cache_lookup(set, cache, start, len, perm, miss);
+
+	if (part >= 0)
+		*addr = cache->addr + (start - cache->start);
+	return part;
+}
+EXPORT_SYMBOL_NS_GPL(memmap_piece, "RINGSIDE");
+
+/**
  * memmap_read - copy from the memory that a range leads to
  * @set: from memmap_read_lock()
  * @cache: the reader's cache of its last hit

@@ -129,9 +129,12 @@ static int memmap_wait(struct memmap *map, const struct memmap_set *set)
 	lock_map_release(&map->dep_map);
 	/* Pairs with the barrier in memmap_read_lock(). */
 	smp_mb();
-	list_for_each_entry(reader, &map->readers, link)
-		if (wait_event_killable(map->wait, !reader_uses(reader, set)))
+	list_for_each_entry(reader, &map->readers, link) {
+		if (map->patient)
+			wait_event(map->wait, !reader_uses(reader, set));
+		else if (wait_event_killable(map->wait, !reader_uses(reader, set)))
 			return -EINTR;
+	}
 	return 0;
 }
 
@@ -171,11 +174,14 @@ static int memmap_settle(struct memmap *map)
  *
  * Context: may sleep: it can have to wait for readers, so the caller must not
  * be one.
- * Return: 0, or -EINTR if the caller was killed; the lock is not held then.
+ * Return: 0, or -EINTR if the caller was killed and the map is not patient; the
+ * lock is not held then.
  */
 int memmap_lock(struct memmap *map)
 {
-	if (mutex_lock_killable(&map->lock))
+	if (map->patient)
+		mutex_lock(&map->lock);
+	else if (mutex_lock_killable(&map->lock))
 		return -EINTR;
 	if (memmap_settle(map)) {
 		mutex_unlock(&map->lock);
@@ -322,7 +328,8 @@ EXPORT_SYMBOL_NS_GPL(memmap_remove, "RINGSIDE");
  *
  * Context: memmap.lock. May sleep: when something was removed it waits for
  * readers, so the caller must not be one.
- * Return: 0, or -EINTR if the caller was killed, the edit being in force.
+ * Return: 0, or -EINTR if the caller was killed, the edit being in force; never
+ * from a patient map.
  */
 int memmap_publish(struct memmap *map)
 {

@@ -165,6 +165,8 @@ struct memmap_edit {
  * @wait: where an edit waits for readers
  * @dep_map: tells lockdep that an edit waits for readers
  * @reverse: the reverse side is kept; immutable
+ * @patient: readers never wait for anybody's memory, and an edit waits for them
+ *	even if its caller is killed; changed while there are no readers
  * @lock: serialises edits; protects what follows
  * @edit: changes made to the idle set, not published
  * @pending: changes published, as long as the idle set does not have them
@@ -180,6 +182,7 @@ struct memmap {
 	struct lockdep_map dep_map;
 #endif
 	bool reverse;
+	bool patient;
 
 	struct mutex lock;
 	struct memmap_edit edit;
@@ -208,6 +211,8 @@ int memmap_translate_slow(const struct memmap_set *set, struct memmap_cache *cac
 			  u64 len, u32 perm, struct iovec *iov, unsigned int max, u64 *miss);
 int memmap_read(const struct memmap_set *set, struct memmap_cache *cache, void *dst, u64 start,
 		u64 len, u64 *miss);
+s64 memmap_piece(const struct memmap_set *set, struct memmap_cache *cache, u64 start, u64 len,
+		 u32 perm, u64 *addr, u64 *miss);
 int memmap_covers(const struct memmap_set *set, u64 start, u64 len, u32 perm, u64 *addr,
 		  u64 *miss);
 const struct memmap_rnode *memmap_alias_first(const struct memmap_set *set, u64 first, u64 last);

@@ -26,6 +26,7 @@
  * @out_len: device-readable bytes so far
  * @in_len: device-writable bytes so far
  * @seen_in: a device-writable descriptor came by, be it empty
+ * @unmapped: so did one that names memory which is not there, and may
  */
 struct chain_builder {
 	struct devq_chain *chain;
@@ -33,6 +34,7 @@ struct chain_builder {
 	u64 out_len;
 	u64 in_len;
 	bool seen_in;
+	bool unmapped;
 };
 
 static inline void chain_begin(struct chain_builder *b, struct devq_chain *chain, u16 id,
@@ -71,9 +73,13 @@ static inline int chain_add(struct devq *dq, struct chain_builder *b, const stru
 	ret = mem_translate(dq, desc->addr, desc->len, in ? MEMMAP_WRITE : MEMMAP_READ,
 			    chain->seg + n, b->room - n);
 	if (unlikely(ret < 0)) {
-		if (ret != -ENOBUFS)
+		if (ret == -ENOBUFS)
+			return b->room < DEVQ_CHAIN_SEGS ? CHAIN_NO_ROOM : DEVQ_E_SEGMENTS;
+		if (!dq->no_miss)
 			return chain_error(ret);
-		return b->room < DEVQ_CHAIN_SEGS ? CHAIN_NO_ROOM : DEVQ_E_SEGMENTS;
+		/* The rest of the chain is looked at all the same: it may be malformed. */
+		b->unmapped = true;
+		ret = 0;
 	}
 	if (in) {
 		b->seen_in = true;
@@ -92,6 +98,11 @@ static inline int chain_end(struct chain_builder *b)
 		return DEVQ_E_LENGTH;
 	b->chain->out_len = b->out_len;
 	b->chain->in_len = b->in_len;
+	if (unlikely(b->unmapped)) {
+		b->chain->unmapped = true;
+		b->chain->nr_out = 0;
+		b->chain->nr_in = 0;
+	}
 	return DEVQ_OK;
 }
 

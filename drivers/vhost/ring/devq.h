@@ -6,10 +6,11 @@
  *
  * A device pops chains of buffers in batches, fills or reads them, and pushes
  * them back in batches. It never learns how the ring is laid out (split or
- * packed) nor how memory is reached (through memslots, through an IOTLB, or
- * plain kernel memory in tests). Both are chosen once, when the queue starts,
- * as one struct devq_ops; there is one indirect call for each batch and none
- * for each descriptor. Documentation/ring.rst shows how the pieces fit.
+ * packed) nor how memory is reached (through memslots, through an IOTLB that
+ * leads to user or to physical memory, or plain kernel memory in tests). Both
+ * are chosen once, when the queue starts, as one struct devq_ops; there is one
+ * indirect call for each batch and none for each descriptor.
+ * Documentation/ring.rst shows how the pieces fit.
  *
  * Whatever the guest writes is read once, checked, then used. A guest that
  * breaks the rules, or names memory that is not there, breaks the queue: every
@@ -74,15 +75,20 @@ enum devq_error {
  * @ndesc: descriptors it occupies in the ring
  * @nr_out: device-readable pieces, at @seg
  * @nr_in: device-writable pieces, at @seg + @nr_out
+ * @unmapped: it names memory that is not mapped so: there are no pieces, and all
+ *	the device can do is give it back with nothing written. Only with
+ *	devq_config.no_miss
  * @out_len: device-readable bytes
  * @in_len: device-writable bytes
- * @seg: its pieces, in the array given to devq_pop()
+ * @seg: its pieces, in the array given to devq_pop(): user addresses, or kernel
+ *	ones (see devq_kvec()) for DEVQ_MEM_PHYS and DEVQ_MEM_KERNEL
  */
 struct devq_chain {
 	u16 id;
 	u16 ndesc;
 	u16 nr_out;
 	u16 nr_in;
+	bool unmapped;
 	u32 out_len;
 	u32 in_len;
 	struct iovec *seg;
@@ -193,6 +199,8 @@ struct devq_log {
 enum devq_mem_type {
 	DEVQ_MEM_USER,		/* rings at user addresses, buffers through a map */
 	DEVQ_MEM_IOTLB,		/* both through the device IOTLB; chosen by the engine */
+	DEVQ_MEM_PHYS,		/* as USER, but a device IOTLB leads to physical addresses */
+	DEVQ_MEM_PHYS_IOTLB,	/* as IOTLB, the same; chosen by the engine */
 	DEVQ_MEM_KERNEL,	/* rings and buffers at kernel addresses: tests */
 };
 
@@ -266,11 +274,14 @@ struct devq_desc {
  * @pos: position
  * @error: reason why the queue is broken
  * @fresh: devq_ops.start is still to be called: nothing was accessed so far
- * @slots: guest memory, for DEVQ_MEM_USER
+ * @phys: @iotlb leads to physical addresses
+ * @no_miss: see struct devq_config
+ * @keep_used: see struct devq_config
+ * @slots: guest memory; NULL without, for vDPA and DEVQ_MEM_KERNEL
  * @reader: our announcement to the editors of @slots
  * @slot_set: the memslot set of this turn
  * @iotlb: device IOTLB; NULL without one
- * @iotlb_reader: our announcement to its editors
+ * @iotlb_reader: our announcement to its editors; the caller's
  * @set: where this turn looks buffers up: @slot_set, or the set of @iotlb; NULL
  *	outside of a turn
  * @resolved: generation of @iotlb that @area and @ops hold for, 0 for none
@@ -300,6 +311,9 @@ struct devq {
 	bool kicks_off;
 	bool signalled_valid;
 	bool fresh;
+	bool phys;
+	bool no_miss;
+	bool keep_used;
 	u16 signalled;
 	u16 avail_seen;
 	struct devq_pos pos;
@@ -309,7 +323,7 @@ struct devq {
 	struct memmap_reader reader;
 	const struct memmap_set *slot_set;
 	struct memmap *iotlb;
-	struct memmap_reader iotlb_reader;
+	struct memmap_reader *iotlb_reader;
 	const struct memmap_set *set;
 	u64 resolved;
 	struct devq_miss miss;
@@ -333,9 +347,15 @@ struct devq {
  * @num: queue size: 1..32768; a power of two unless the layout is packed
  * @features: negotiated feature bits
  * @little_endian: byte order of a legacy ring; VIRTIO_F_VERSION_1 implies it
- * @slots: guest memory, for DEVQ_MEM_USER; it knows devq.reader
+ * @no_miss: nobody answers a miss of @iotlb. A ring or an indirect table that is
+ *	not mapped breaks the queue, a buffer that is not makes its chain
+ *	devq_chain.unmapped
+ * @keep_used: where to write the next used entry is known: devq.pos is complete
+ * @slots: guest memory, which knows devq.reader; needed for DEVQ_MEM_USER unless
+ *	there is @iotlb
  * @iotlb: NULL, or the device IOTLB that the areas and all buffers are translated
- *	by; it knows devq.iotlb_reader
+ *	by; needed for DEVQ_MEM_PHYS
+ * @iotlb_reader: one that @iotlb knows, for this queue alone
  * @kmem_first: lowest address of a buffer, for DEVQ_MEM_KERNEL
  * @kmem_last: highest, inclusive
  */
@@ -345,8 +365,11 @@ struct devq_config {
 	u16 num;
 	u64 features;
 	bool little_endian;
+	bool no_miss;
+	bool keep_used;
 	struct memmap *slots;
 	struct memmap *iotlb;
+	struct memmap_reader *iotlb_reader;
 	u64 kmem_first;
 	u64 kmem_last;
 };
@@ -356,6 +379,8 @@ int devq_start(struct devq *dq, const struct devq_config *cfg);
 void devq_stop(struct devq *dq);
 int devq_move(struct devq *dq, const struct devq_addr *addr);
 u64 devq_device_area_len(u16 num, u64 features);
+u32 devq_pos_to_base(u64 features, const struct devq_pos *pos);
+int devq_pos_from_base(u64 features, u32 base, struct devq_pos *pos);
 bool devq_has_area_in(const struct devq *dq, u64 first, u64 last);
 int devq_enter_iotlb(struct devq *dq);
 int devq_log_chains(struct devq *dq, const struct devq_chain *chain,
@@ -396,10 +421,10 @@ static inline void devq_clear_error(struct devq *dq)
  */
 static inline int devq_enter(struct devq *dq)
 {
-	if (!dq->slots)
-		return 0;
-	dq->slot_set = memmap_read_lock(dq->slots, &dq->reader);
-	dq->set = dq->slot_set;
+	if (likely(dq->slots)) {
+		dq->slot_set = memmap_read_lock(dq->slots, &dq->reader);
+		dq->set = dq->slot_set;
+	}
 	return unlikely(dq->iotlb) ? devq_enter_iotlb(dq) : 0;
 }
 
@@ -409,12 +434,25 @@ static inline int devq_enter(struct devq *dq)
  */
 static inline void devq_exit(struct devq *dq)
 {
-	if (!dq->slots)
-		return;
 	if (unlikely(dq->iotlb))
-		memmap_read_unlock(dq->iotlb, &dq->iotlb_reader);
+		memmap_read_unlock(dq->iotlb, dq->iotlb_reader);
 	dq->set = NULL;
-	memmap_read_unlock(dq->slots, &dq->reader);
+	if (likely(dq->slots))
+		memmap_read_unlock(dq->slots, &dq->reader);
+}
+
+/**
+ * devq_kvec - pieces of a chain in kernel memory
+ * @seg: some of devq_chain.seg, of a queue over DEVQ_MEM_PHYS or DEVQ_MEM_KERNEL
+ *
+ * Return: the same pieces, called what they are.
+ */
+static inline const struct kvec *devq_kvec(const struct iovec *seg)
+{
+	static_assert(sizeof(struct kvec) == sizeof(struct iovec));
+	static_assert(offsetof(struct kvec, iov_base) == offsetof(struct iovec, iov_base));
+	static_assert(offsetof(struct kvec, iov_len) == offsetof(struct iovec, iov_len));
+	return (const struct kvec *)seg;
 }
 
 /**

@@ -2,6 +2,7 @@
 /* What the suites of the ring engine share; see ring_kunit.h. */
 
 #include <kunit/resource.h>
+#include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/vmalloc.h>
@@ -76,11 +77,11 @@ static void slots_close(void *data)
 	memslots_destroy(data);
 }
 
-/* Offset in user space of an offset as the driver sees it, and the other way round. */
-static size_t user_swap(const struct ring *r, size_t off)
+/* Offset where memory lies of an offset as the driver sees it, and the other way round. */
+static size_t ring_swap(const struct ring *r, size_t off)
 {
 	if (off < r->buffers)
-		return off;
+		return r->variant->memory == &ring_memory_pages ? off ^ PAGE_SIZE : off;
 	return r->buffers + ((off - r->buffers) ^ CHUNK);
 }
 
@@ -102,7 +103,7 @@ static void user_map(struct kunit *test, struct ring *r)
 	/* In the driver's order for the mapping, as they were for unpinning. */
 	u->page = ring_memdup(test, page, n * sizeof(*page));
 	for (i = 0; i < n; i++)
-		page[i] = u->page[user_swap(r, i * PAGE_SIZE) / PAGE_SIZE];
+		page[i] = u->page[ring_swap(r, i * PAGE_SIZE) / PAGE_SIZE];
 	u->va = vmap(page, n, VM_MAP, PAGE_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, u->va);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, user_close, u), 0);
@@ -126,7 +127,7 @@ static void user_open(struct kunit *test, struct ring *r)
 		region[i] = (struct vhost_memory_region) {
 			.guest_phys_addr = USER_GPA + r->buffers + i * CHUNK,
 			.memory_size = CHUNK,
-			.userspace_addr = r->area_base + user_swap(r, r->buffers + i * CHUNK),
+			.userspace_addr = r->area_base + ring_swap(r, r->buffers + i * CHUNK),
 		};
 	region[n] = (struct vhost_memory_region) {
 		.guest_phys_addr = USER_HUGE_GPA,
@@ -146,6 +147,90 @@ const struct ring_memory ring_memory_user = {
 	.open = user_open,
 };
 
+/*
+ * Physical memory behind a device IOTLB, as vDPA devices have it: one block of it,
+ * cut as above. Areas lie in one piece, or have their pages swapped.
+ */
+#define PHYS_IOVA	0x7000000000ULL
+
+struct phys_pages {
+	void *mem;
+	size_t size;
+	void *va;
+	struct memmap *map;
+};
+
+static void phys_close(void *data)
+{
+	struct phys_pages *p = data;
+
+	vunmap(p->va);
+	free_pages_exact(p->mem, p->size);
+	memmap_destroy(p->map);
+}
+
+static void phys_map(struct kunit *test, struct ring *r)
+{
+	unsigned long n = r->size / PAGE_SIZE, i;
+	struct phys_pages *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
+	struct page **page = kunit_kcalloc(test, n, sizeof(*page), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	p->size = r->size;
+	p->map = &r->iotlb;
+	p->mem = alloc_pages_exact(r->size, GFP_KERNEL | __GFP_ZERO);
+	KUNIT_ASSERT_NOT_NULL(test, p->mem);
+	for (i = 0; i < n; i++)
+		page[i] = virt_to_page(p->mem + ring_swap(r, i * PAGE_SIZE));
+	p->va = vmap(page, n, VM_MAP, PAGE_KERNEL);
+	memmap_init(&r->iotlb, false);
+	memmap_add_reader(&r->iotlb, &r->iotlb_reader);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, phys_close, p), 0);
+	KUNIT_ASSERT_NOT_NULL(test, p->va);
+	r->va = p->va;
+	r->iov_base = (uintptr_t)p->mem;
+}
+
+static void phys_open(struct kunit *test, struct ring *r)
+{
+	size_t off, part;
+
+	phys_map(test, r);
+	KUNIT_ASSERT_EQ(test, memmap_lock(&r->iotlb), 0);
+	for (off = 0; off < r->size; off += part) {
+		struct memmap_entry *entry;
+
+		part = off >= r->buffers ? CHUNK : PAGE_SIZE;
+		entry = memmap_alloc(PHYS_IOVA + off, PHYS_IOVA + off + part - 1,
+				     __pa(r->iov_base + ring_swap(r, off)),
+				     MEMMAP_READ | MEMMAP_WRITE);
+		KUNIT_ASSERT_NOT_NULL(test, entry);
+		KUNIT_ASSERT_EQ(test, memmap_insert(&r->iotlb, entry), 0);
+	}
+	KUNIT_ASSERT_EQ(test, memmap_publish(&r->iotlb), 0);
+	memmap_unlock(&r->iotlb);
+	r->area_base = PHYS_IOVA;
+	r->buf_base = PHYS_IOVA;
+	r->hole = PHYS_IOVA + r->size;
+	r->huge = r->hole;
+	r->cfg.iotlb = &r->iotlb;
+	r->cfg.iotlb_reader = &r->iotlb_reader;
+	r->cfg.no_miss = true;
+}
+
+const struct ring_memory ring_memory_phys = {
+	.name = "physical",
+	.type = DEVQ_MEM_PHYS,
+	.open = phys_open,
+};
+
+const struct ring_memory ring_memory_pages = {
+	.name = "scattered",
+	.type = DEVQ_MEM_PHYS,
+	.open = phys_open,
+};
+
 const struct ring_variant ring_variants[RING_VARIANTS] = {
 	{ &mock_split, &ring_memory_kernel, V1 },
 	{ &mock_split, &ring_memory_kernel, V1 | EVENT },
@@ -157,6 +242,10 @@ const struct ring_variant ring_variants[RING_VARIANTS] = {
 	{ &mock_split, &ring_memory_user, 0, false },
 	{ &mock_split, &ring_memory_kernel, V1 | EVENT | ORDER },
 	{ &mock_split, &ring_memory_user, V1 | ORDER },
+	{ &mock_split, &ring_memory_phys, V1 },
+	{ &mock_split, &ring_memory_phys, V1 | EVENT | ORDER },
+	{ &mock_split, &ring_memory_pages, V1 | EVENT },
+	{ &mock_split, &ring_memory_pages, 0, false },
 };
 
 void ring_variant_desc(const struct ring_variant *v, char *desc)
@@ -168,14 +257,14 @@ void ring_variant_desc(const struct ring_variant *v, char *desc)
 		 v->features & ORDER ? ", in order" : "");
 }
 
-/* The variant behind @prev that has @features, over @memory if not NULL. */
+/* The variant behind @prev that has @features, over memory of @type if not negative. */
 static const void *next_variant(const struct ring_variant *prev, char *desc, u64 features,
-				const struct ring_memory *memory)
+				int type)
 {
 	const struct ring_variant *v;
 
 	for (v = prev ? prev + 1 : ring_variants; v < ring_variants + RING_VARIANTS; v++)
-		if (!(features & ~v->features) && (!memory || v->memory == memory)) {
+		if (!(features & ~v->features) && (type < 0 || v->memory->type == type)) {
 			ring_variant_desc(v, desc);
 			return v;
 		}
@@ -184,18 +273,23 @@ static const void *next_variant(const struct ring_variant *prev, char *desc, u64
 
 const void *ring_gen_params_with(const void *prev, char *desc, u64 feature)
 {
-	return next_variant(prev, desc, feature, NULL);
+	return next_variant(prev, desc, feature, -1);
 }
 
 const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	return next_variant(prev, desc, EVENT, NULL);
+	return next_variant(prev, desc, EVENT, -1);
 }
 
 /* Only user memory can be gone when it is used. */
 const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	return next_variant(prev, desc, 0, &ring_memory_user);
+	return next_variant(prev, desc, 0, DEVQ_MEM_USER);
+}
+
+const void *ring_phys_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	return next_variant(prev, desc, 0, DEVQ_MEM_PHYS);
 }
 
 /**
@@ -216,6 +310,9 @@ void ring_reset(struct kunit *test, struct ring *r, u16 base)
 	devq_init(&r->dq);
 	r->dq.pos.avail = base;
 	KUNIT_ASSERT_EQ(test, devq_start(&r->dq, &r->cfg), 0);
+	/* Behind a device IOTLB the ring is looked at in the first turn. */
+	KUNIT_ASSERT_EQ(test, devq_enter(&r->dq), 0);
+	devq_exit(&r->dq);
 }
 
 /**
@@ -353,7 +450,7 @@ static void *piece_va(struct ring *r, const struct iovec *iov)
 {
 	size_t off = (uintptr_t)iov->iov_base - r->iov_base;
 
-	return r->va + (r->variant->memory == &ring_memory_user ? user_swap(r, off) : off);
+	return r->va + (r->variant->memory == &ring_memory_kernel ? off : ring_swap(r, off));
 }
 
 /* Read what a chain has for the device. Returns how much that is. */

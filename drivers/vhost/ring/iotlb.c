@@ -3,6 +3,7 @@
 
 #include <linux/module.h>
 
+#include "phys.h"
 #include "ring_internal.h"
 
 /**
@@ -17,7 +18,7 @@
  */
 int devq_missed(struct devq *dq, int err, u64 addr, u64 len, u32 perm)
 {
-	if (!dq->iotlb || (err != -EFAULT && err != -EPERM) || addr + len - 1 < addr)
+	if (!dq->iotlb || dq->no_miss || (err != -EFAULT && err != -EPERM) || addr + len - 1 < addr)
 		return err;
 	dq->miss.perm = perm;
 	dq->miss.denied = err == -EPERM;
@@ -31,31 +32,43 @@ int devq_missed(struct devq *dq, int err, u64 addr, u64 len, u32 perm)
 static int devq_resolve(struct devq *dq)
 {
 	struct devq_extent extent[DEVQ_AREAS];
-	u64 hva[DEVQ_AREAS];
+	u64 at[DEVQ_AREAS];
+	enum devq_mem_type mem;
 	bool whole = true;
 	unsigned int i;
 
 	dq->ops->extents(dq->num, dq->features, &dq->addr, extent);
 	for (i = 0; i < DEVQ_AREAS; i++) {
 		const struct devq_extent *e = &extent[i];
-		int ret = memmap_covers(dq->set, e->addr, e->len, e->perm, &hva[i],
+		int ret = memmap_covers(dq->set, e->addr, e->len, e->perm, &at[i],
 					&dq->miss.addr);
 
 		if (ret < 0) {
 			ret = devq_missed(dq, ret, e->addr, e->len, e->perm);
-			return ret == -EAGAIN ? ret : devq_fail(dq, DEVQ_E_ACCESS);
+			if (ret == -EAGAIN)
+				return ret;
+			return devq_fail(dq, ret == -EPERM ? DEVQ_E_ACCESS : DEVQ_E_FAULT);
+		}
+		if (ret && dq->phys) {
+			at[i] = (unsigned long)devq_phys(at[i], e->len);
+			if (!at[i])
+				return devq_fail(dq, DEVQ_E_FAULT);
 		}
 		whole &= ret;
 	}
 	if (whole)
 		dq->area = (struct devq_addr) {
-			.desc = hva[DEVQ_AREA_DESC],
-			.driver = hva[DEVQ_AREA_DRIVER],
-			.device = hva[DEVQ_AREA_DEVICE],
+			.desc = at[DEVQ_AREA_DESC],
+			.driver = at[DEVQ_AREA_DRIVER],
+			.device = at[DEVQ_AREA_DEVICE],
 		};
 	else
 		dq->area = dq->addr;
-	WRITE_ONCE(dq->ops, devq_find_ops(dq->features, whole ? DEVQ_MEM_USER : DEVQ_MEM_IOTLB));
+	if (dq->phys)
+		mem = whole ? DEVQ_MEM_PHYS : DEVQ_MEM_PHYS_IOTLB;
+	else
+		mem = whole ? DEVQ_MEM_USER : DEVQ_MEM_IOTLB;
+	WRITE_ONCE(dq->ops, devq_find_ops(dq->features, mem));
 	dq->resolved = dq->set->generation;
 	return 0;
 }
@@ -72,7 +85,7 @@ int devq_enter_iotlb(struct devq *dq)
 {
 	int err = 0;
 
-	dq->set = memmap_read_lock(dq->iotlb, &dq->iotlb_reader);
+	dq->set = memmap_read_lock(dq->iotlb, dq->iotlb_reader);
 	if (dq->resolved != dq->set->generation)
 		err = devq_resolve(dq);
 	if (!err && dq->fresh) {

@@ -13,6 +13,8 @@
 static const struct devq_ops *const devq_split_ops[] = {
 	[DEVQ_MEM_USER] = &devq_split_user_ops,
 	[DEVQ_MEM_IOTLB] = &devq_split_iotlb_ops,
+	[DEVQ_MEM_PHYS] = &devq_split_phys_ops,
+	[DEVQ_MEM_PHYS_IOTLB] = &devq_split_phys_iotlb_ops,
 	[DEVQ_MEM_KERNEL] = &devq_split_kernel_ops,
 };
 
@@ -126,6 +128,56 @@ u64 devq_device_area_len(u16 num, u64 features)
 EXPORT_SYMBOL_NS_GPL(devq_device_area_len, "RINGSIDE");
 
 /**
+ * devq_pos_to_base - a position as VHOST_GET_VRING_BASE reports it
+ * @features: negotiated feature bits
+ * @pos: the position
+ *
+ * Return: for a split ring its available index.
+ */
+u32 devq_pos_to_base(u64 features, const struct devq_pos *pos)
+{
+	if (features & BIT_ULL(VIRTIO_F_RING_PACKED))
+		return pos->avail | pos->avail_wrap << 15 |
+		       (u32)pos->used << 16 | (u32)pos->used_wrap << 31;
+	return pos->avail;
+}
+EXPORT_SYMBOL_NS_GPL(devq_pos_to_base, "RINGSIDE");
+
+/**
+ * devq_pos_from_base - a position as VHOST_SET_VRING_BASE gives it
+ * @features: negotiated feature bits
+ * @base: the value
+ * @pos: where to put it
+ *
+ * That of a split ring says nothing of used buffers: the device is taken to have
+ * used all that it had popped.
+ *
+ * Return: 0, or -EINVAL if there is no such position.
+ */
+int devq_pos_from_base(u64 features, u32 base, struct devq_pos *pos)
+{
+	if (features & BIT_ULL(VIRTIO_F_RING_PACKED)) {
+		*pos = (struct devq_pos) {
+			.avail = base & 0x7fff,
+			.avail_wrap = base >> 15 & 1,
+			.used = base >> 16 & 0x7fff,
+			.used_wrap = base >> 31,
+		};
+		return 0;
+	}
+	if (base > U16_MAX)
+		return -EINVAL;
+	*pos = (struct devq_pos) {
+		.avail = base,
+		.used = base,
+		.avail_wrap = true,
+		.used_wrap = true,
+	};
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(devq_pos_from_base, "RINGSIDE");
+
+/**
  * devq_has_area_in - does part of the ring lie in a range of addresses?
  * @dq: the queue
  * @first: first address, of the kind the queue was configured with
@@ -155,8 +207,8 @@ EXPORT_SYMBOL_NS_GPL(devq_has_area_in, "RINGSIDE");
  * @dq: the queue, stopped or running; its position is where it starts
  * @cfg: what to start with
  *
- * The used index is read from the ring (virtio 1.3, 2.7.8); behind a device
- * IOTLB that happens in the first turn.
+ * The used index is read from the ring (virtio 1.3, 2.7.8) unless it is known;
+ * behind a device IOTLB that happens in the first turn.
  *
  * Context: may sleep; the owner's address space for DEVQ_MEM_USER.
  * Return: 0; -EINVAL for a queue size the layout does not allow, -EOPNOTSUPP
@@ -184,6 +236,10 @@ int devq_start(struct devq *dq, const struct devq_config *cfg)
 			    (cfg->features & BIT_ULL(VIRTIO_F_VERSION_1));
 	dq->slots = cfg->slots;
 	dq->iotlb = cfg->iotlb;
+	dq->iotlb_reader = cfg->iotlb_reader;
+	dq->phys = cfg->mem == DEVQ_MEM_PHYS;
+	dq->no_miss = cfg->no_miss;
+	dq->keep_used = cfg->keep_used;
 	dq->kmem_first = cfg->kmem_first;
 	dq->kmem_last = cfg->kmem_last;
 	dq->buffers.generation = 0;

@@ -6,6 +6,8 @@
 
 extern const struct devq_ops devq_split_user_ops;
 extern const struct devq_ops devq_split_iotlb_ops;
+extern const struct devq_ops devq_split_phys_ops;
+extern const struct devq_ops devq_split_phys_iotlb_ops;
 extern const struct devq_ops devq_split_kernel_ops;
 
 const struct devq_ops *devq_find_ops(u64 features, enum devq_mem_type mem);

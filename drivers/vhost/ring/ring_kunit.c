@@ -359,6 +359,7 @@ static void restart(struct kunit *test)
 		/* The ring itself says where used entries go on. */
 		r->dq.pos.used = ~pos.used;
 		KUNIT_ASSERT_EQ(test, devq_start(&r->dq, &r->cfg), 0);
+		KUNIT_EXPECT_EQ(test, ring_pending(r), 1);
 		KUNIT_EXPECT_EQ(test, r->dq.pos.used, pos.used);
 		KUNIT_ASSERT_EQ(test, ring_pop(r, 64, RING_IOV), 4);
 		for (k = 0; k < 4; k++)
@@ -514,6 +515,19 @@ static void error_is_sticky(struct kunit *test)
 		ring_expect_done(test, r, token[i], 4);
 }
 
+/* Where no area can be, and without a look at memory. */
+static u64 nowhere(const struct ring *r)
+{
+	switch (r->cfg.mem) {
+	case DEVQ_MEM_USER:
+		return 0xffff888000000000ULL;
+	case DEVQ_MEM_PHYS:
+		return U64_MAX - 1;
+	default:
+		return 0;
+	}
+}
+
 /* The areas can go elsewhere while the queue runs. */
 static void move(struct kunit *test)
 {
@@ -529,7 +543,7 @@ static void move(struct kunit *test)
 	for (i = 0; i < 3; i++)
 		token[i] = ring_add_one(test, r, 10 + i, true);
 	KUNIT_ASSERT_EQ(test, ring_pop(r, 1, RING_IOV), 1);
-	bad.device = r->variant->memory->type == DEVQ_MEM_USER ? 0xffff888000000000ULL : 0;
+	bad.device = nowhere(r);
 	KUNIT_EXPECT_EQ(test, devq_move(&r->dq, &bad), -EFAULT);
 	KUNIT_EXPECT_MEMEQ(test, &r->dq.addr, &r->cfg.addr, sizeof(to));
 
@@ -555,7 +569,6 @@ static void start_refused(struct kunit *test)
 {
 	static const u16 bad_num[] = { 0, 3, 5, 255, 32767, 32769, 65535 };
 	struct ring *r = ring_open(test, 8, 9);
-	u64 beyond = r->variant->memory->type == DEVQ_MEM_USER ? 0xffff888000000000ULL : 0;
 	struct devq_config cfg;
 	unsigned int i;
 
@@ -568,7 +581,7 @@ static void start_refused(struct kunit *test)
 	}
 	for (i = 0; i < 3; i++) {
 		cfg = r->cfg;
-		*(i == 0 ? &cfg.addr.desc : i == 1 ? &cfg.addr.driver : &cfg.addr.device) = beyond;
+		*(i == 0 ? &cfg.addr.desc : i == 1 ? &cfg.addr.driver : &cfg.addr.device) = nowhere(r);
 		KUNIT_EXPECT_EQ(test, devq_start(&r->dq, &cfg), -EFAULT);
 		KUNIT_EXPECT_FALSE(test, devq_running(&r->dq));
 	}

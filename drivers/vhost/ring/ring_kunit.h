@@ -37,6 +37,8 @@ struct ring_memory {
 
 extern const struct ring_memory ring_memory_kernel;
 extern const struct ring_memory ring_memory_user;
+extern const struct ring_memory ring_memory_phys;
+extern const struct ring_memory ring_memory_pages;
 
 /**
  * struct ring_variant - what a test runs over
@@ -59,6 +61,8 @@ struct ring_variant {
  * @dq: device's side
  * @cfg: what the device was started with
  * @slots: guest memory, for DEVQ_MEM_USER
+ * @iotlb: device IOTLB, for DEVQ_MEM_PHYS
+ * @iotlb_reader: the queue's
  * @va: the memory, areas first, as the driver sees it
  * @size: bytes
  * @buffers: offset where buffers begin
@@ -66,7 +70,8 @@ struct ring_variant {
  * @area_base: device's address of offset 0, for areas
  * @buf_base: device's address of offset 0, for buffers and tables
  * @iov_base: what the pieces of a chain are relative to
- * @huge: device's address of RING_HUGE bytes that are not there
+ * @huge: device's address of RING_HUGE bytes that are not there; for DEVQ_MEM_PHYS
+ *	not even mapped
  * @hole: a device's address that is not mapped, and the one before it is
  * @token: of the last chain that was added
  * @chain: of the last ring_pop()
@@ -78,6 +83,8 @@ struct ring {
 	struct devq dq;
 	struct devq_config cfg;
 	struct memslots slots;
+	struct memmap iotlb;
+	struct memmap_reader iotlb_reader;
 
 	u8 *va;
 	size_t size;
@@ -99,15 +106,16 @@ struct ring {
 
 #define ORDER	BIT_ULL(VIRTIO_F_IN_ORDER)
 
-#define RING_VARIANTS	10
+#define RING_VARIANTS	14
 extern const struct ring_variant ring_variants[RING_VARIANTS];
 
 /* KUNIT_CASE_PARAM(..., ring_gen_params) runs over all of them. */
 #define RING_PARAMS()	KUNIT_ARRAY_PARAM(ring, ring_variants, ring_variant_desc)
 
-/* The same for those with event indices, and for those in user memory. */
+/* The same for those with event indices, in user memory, behind a device IOTLB. */
 const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc);
 const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc);
+const void *ring_phys_gen_params(struct kunit *test, const void *prev, char *desc);
 /* And for those with a feature, for generators of a suite's own. */
 const void *ring_gen_params_with(const void *prev, char *desc, u64 feature);
 

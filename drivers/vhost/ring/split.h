@@ -97,7 +97,7 @@ static int split_start(struct devq *dq)
 	dq->avail_seen = dq->pos.avail;
 	dq->kicks_off = false;
 	dq->signalled_valid = false;
-	if (area_read16(dq, split_used_idx(dq), &dq->pos.used))
+	if (!dq->keep_used && area_read16(dq, split_used_idx(dq), &dq->pos.used))
 		return -EIO;
 	return area_write16(dq, split_used_flags(dq), 0);
 }

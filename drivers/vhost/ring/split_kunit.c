@@ -43,6 +43,8 @@ struct bad_chain {
 	enum devq_error error;
 	/* Descriptor 2 is the chain's head unless this changes that. */
 	void (*make)(struct kunit *test, struct ring *r, u64 buf);
+	/* It is a buffer that is not mapped: not always an error, see phys_kunit.c. */
+	bool buffer;
 };
 
 static void head_num(struct kunit *test, struct ring *r, u64 buf)
@@ -281,13 +283,13 @@ static const struct bad_chain bad_chains[] = {
 	{ "table linked on to itself", DEVQ_E_TABLE, table_and_next },
 	{ "2^32 readable bytes", DEVQ_E_LENGTH, length_out },
 	{ "3 x (2^32 - 1) writable bytes", DEVQ_E_LENGTH, length_in },
-	{ "buffer not mapped", DEVQ_E_UNMAPPED, unmapped },
-	{ "last byte not mapped", DEVQ_E_UNMAPPED, unmapped_end },
-	{ "buffer wraps", DEVQ_E_UNMAPPED, unmapped_wrap },
-	{ "buffer at 0", DEVQ_E_UNMAPPED, unmapped_null },
+	{ "buffer not mapped", DEVQ_E_UNMAPPED, unmapped, true },
+	{ "last byte not mapped", DEVQ_E_UNMAPPED, unmapped_end, true },
+	{ "buffer wraps", DEVQ_E_UNMAPPED, unmapped_wrap, true },
+	{ "buffer at 0", DEVQ_E_UNMAPPED, unmapped_null, true },
 	{ "table not mapped", DEVQ_E_UNMAPPED, unmapped_table },
 	{ "table wraps", DEVQ_E_UNMAPPED, unmapped_table_wrap },
-	{ "buffer of a table not mapped", DEVQ_E_UNMAPPED, unmapped_in_table },
+	{ "buffer of a table not mapped", DEVQ_E_UNMAPPED, unmapped_in_table, true },
 };
 
 static const struct bad_chain bad_indices[] = {
@@ -344,8 +346,11 @@ static void bad_chain(struct kunit *test)
 {
 	unsigned int i;
 
+	const struct ring_variant *v = test->param_value;
+
 	for (i = 0; i < ARRAY_SIZE(bad_chains); i++)
-		try_bad(test, &bad_chains[i], i & 1 ? 65534 : 0);
+		if (!bad_chains[i].buffer || v->memory->type != DEVQ_MEM_PHYS)
+			try_bad(test, &bad_chains[i], i & 1 ? 65534 : 0);
 }
 
 static void bad_index(struct kunit *test)
@@ -538,6 +543,7 @@ static void kick_words(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring_disable_kick(r), 0);
 	devq_stop(&r->dq);
 	KUNIT_ASSERT_EQ(test, devq_start(&r->dq, &r->cfg), 0);
+	KUNIT_EXPECT_EQ(test, ring_pending(r), 0);
 	KUNIT_EXPECT_EQ(test, mock16(&r->drv, *flags), 0);
 }
 
