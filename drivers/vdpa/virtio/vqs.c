@@ -61,7 +61,9 @@ static void virtio_vdpa_del_vq(struct virtqueue *vq)
 {
 	struct vdpa_device *vdpa = to_vdpa(vq->vdev);
 
-	vdpa->ops->set_vq_ready(vdpa, vq->index, false);
+	/* Its memory goes: a caller who is being killed does not change that. */
+	if (vdpa->ops->set_vq_ready(vdpa, vq->index, false))
+		vdpa_reset(vdpa);
 	/* After this, nobody calls the queue. */
 	vdpa->ops->set_vq_cb(vdpa, vq->index, NULL);
 	vring_del_virtqueue(vq);
