@@ -24,4 +24,8 @@
 #define CONFIG_VDPA_MODULE 1
 #endif
 
+#ifndef CONFIG_VIRTIO_VDPA_MODULE
+#define CONFIG_VIRTIO_VDPA_MODULE 1
+#endif
+
 #endif

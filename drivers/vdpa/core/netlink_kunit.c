@@ -412,6 +412,10 @@ static void fault_140_statistics(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, (char *)nla_data(attr[VDPA_ATTR_DEV_VENDOR_ATTR_NAME]),
 			   "second");
 	KUNIT_EXPECT_EQ(test, nla_get_u64(attr[VDPA_ATTR_DEV_VENDOR_ATTR_VALUE]), 101ULL);
+	/* Without the feature there is one pair, whatever the field says. */
+	f->a->features = 0;
+	KUNIT_ASSERT_EQ(test, vstats(&f->client, "k0", 1), 0);
+	KUNIT_EXPECT_EQ(test, nla_get_u16(attr[VDPA_ATTR_DEV_NET_CFG_MAX_VQP]), 1);
 	/* A queue that nothing is counted for, one that there is not, one of 16 bits. */
 	KUNIT_EXPECT_EQ(test, vstats(&f->client, "k0", 2), -EOPNOTSUPP);
 	KUNIT_EXPECT_EQ(test, vstats(&f->client, "k0", 3), -ERANGE);

@@ -37,12 +37,14 @@ struct vdpa_nl_field {
 #define NET(member, attribute, bits)	FIELD(virtio_net_config, member, attribute, bits)
 #define BLK(member, attribute, bits)	FIELD(virtio_blk_config, member, attribute, bits)
 
+/* Either makes several pairs of queues. */
+#define VDPA_NET_PAIRS	(BIT_ULL(VIRTIO_NET_F_MQ) | BIT_ULL(VIRTIO_NET_F_RSS))
+
 static const struct vdpa_nl_field vdpa_nl_net_fields[] = {
 	NET(mtu, NET_CFG_MTU, BIT_ULL(VIRTIO_NET_F_MTU)),
 	NET(mac, NET_CFG_MACADDR, BIT_ULL(VIRTIO_NET_F_MAC)),
 	NET(status, NET_STATUS, BIT_ULL(VIRTIO_NET_F_STATUS)),
-	NET(max_virtqueue_pairs, NET_CFG_MAX_VQP,
-	    BIT_ULL(VIRTIO_NET_F_MQ) | BIT_ULL(VIRTIO_NET_F_RSS)),
+	NET(max_virtqueue_pairs, NET_CFG_MAX_VQP, VDPA_NET_PAIRS),
 	{}
 };
 
@@ -99,10 +101,10 @@ static int vdpa_nl_put_field(struct vdpa_nl_msg *msg, struct vdpa_device *vdev,
 }
 
 /**
- * vdpa_nl_put_max_vqp - write how many queue pairs a network device has
+ * vdpa_nl_put_max_vqp - write how many queue pairs the driver of a network device has
  * @msg: where to
- * @vdev: the device
- * @features: written only if these include queue pairs
+ * @vdev: the device; nothing is written if it is of another kind
+ * @features: what the driver accepted; without several pairs, there is one
  *
  * Context: config_lock held.
  * Return: 0, -EMSGSIZE.
@@ -110,12 +112,13 @@ static int vdpa_nl_put_field(struct vdpa_nl_msg *msg, struct vdpa_device *vdev,
 int vdpa_nl_put_max_vqp(struct vdpa_nl_msg *msg, struct vdpa_device *vdev, u64 features)
 {
 	static const struct vdpa_nl_field field =
-		NET(max_virtqueue_pairs, NET_CFG_MAX_VQP,
-		    BIT_ULL(VIRTIO_NET_F_MQ) | BIT_ULL(VIRTIO_NET_F_RSS));
+		NET(max_virtqueue_pairs, NET_CFG_MAX_VQP, VDPA_NET_PAIRS);
 
 	lockdep_assert_held(&vdev->config_lock);
 	if (vdev->device_id != VIRTIO_ID_NET)
 		return 0;
+	if (!(features & VDPA_NET_PAIRS))
+		return nla_put_u16(msg->skb, VDPA_ATTR_DEV_NET_CFG_MAX_VQP, 1);
 	return vdpa_nl_put_field(msg, vdev, &field, features);
 }
 

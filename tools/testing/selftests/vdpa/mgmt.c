@@ -170,7 +170,7 @@ TEST_F(mgmt, names)
 	}
 	/* Longer than any file's name, and one that does not end. */
 	memset(name, 'x', sizeof(name) - 1);
-	EXPECT_EQ(-ERANGE, vnl_dev_new(&self->nl, NET, name));
+	EXPECT_EQ(-EINVAL, vnl_dev_new(&self->nl, NET, name));
 	vnl_begin(&req, VDPA_CMD_DEV_NEW, 0);
 	vnl_put_str(&req, VDPA_ATTR_MGMTDEV_DEV_NAME, NET);
 	vnl_put(&req, VDPA_ATTR_DEV_NAME, "t0", 2);

@@ -173,7 +173,8 @@ static int answers(struct vnl *nl, uint32_t seq, vnl_fn fn, void *arg)
 
 	nl->extack[0] = '\0';
 	do {
-		ssize_t len = recv(nl->fd, bytes, sizeof(bytes), 0);
+		/* The kernel has answered when send() returns, if it ever does. */
+		ssize_t len = recv(nl->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 		if (len < 0)
 			return -errno;

@@ -49,7 +49,10 @@ void vnl_put_u16(struct vnl_req *req, unsigned int type, uint16_t value);
 void vnl_put_u32(struct vnl_req *req, unsigned int type, uint32_t value);
 void vnl_put_u64(struct vnl_req *req, unsigned int type, uint64_t value);
 
-/* Sends the request and reads all there is to it: 0 or -errno. fn may be NULL. */
+/*
+ * Sends the request and reads all there is to it: 0 or -errno; -EAGAIN if the kernel
+ * does not answer. fn may be NULL.
+ */
 int vnl_do(struct vnl *nl, struct vnl_req *req, vnl_fn fn, void *arg);
 /* The same for bytes that may be anything; the caller set the sequence number. */
 int vnl_raw(struct vnl *nl, const void *bytes, size_t len);
