@@ -377,6 +377,19 @@ TEST_F(ioctl, fault_044_bad_eventfd_keeps_the_old)
 	close(file);
 }
 
+/* Who has the device call itself gets no more than what he asked for. */
+TEST_F(ioctl, kick_is_call)
+{
+	int both = self->v.vq[0].kick;
+
+	EXPECT_EQ(0, vhost_set_vring_call(self->fd, 0, both));
+	EXPECT_EQ(0, vdpa_set_config_call(self->fd, both));
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, 4096, 1));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, 4096, 2));
+	EXPECT_EQ(4, vhost_get_vring_base(self->fd, 0));
+}
+
 /* A call eventfd outlives a reset, as it is the VMM's. */
 TEST_F(ioctl, call_after_reset)
 {

@@ -768,4 +768,31 @@ TEST_F(limit, fault_061_limit_of_the_parent)
 	EXPECT_EQ(pinned, vdpa_pinned());
 }
 
+/* A guest's memory, in as many pieces as the kernel had: tens of thousands at worst. */
+TEST_F(limit, scattered_memory)
+{
+	const size_t size = 64 << 20;
+	int ret = vdpa_reload("use_va=0 max_iotlb_entries=1000000", "");
+	long pinned = vdpa_pinned();
+	char *ram;
+
+	if (!ret)
+		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m3", 0);
+	if (ret == -ENOENT)
+		SKIP(return, "no simulator of disks");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path, &(struct vdpa_config){
+			     .features = VDPA_F_BASE, .ram_size = size }));
+	EXPECT_EQ(size >> 10, vdpa_proc_kb(0, "VmPin:"));
+	EXPECT_EQ(pinned + (long)(size / PAGE), vdpa_pinned());
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	ram = self->v.ram;
+	memset(ram + size - 512, 0x42, 512);
+	EXPECT_EQ(0, vblk_io(&self->v, VBLK_OUT, 0, ram + size - 512, 512));
+	EXPECT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, ram + size / 2, 512));
+	EXPECT_EQ(0x42, ram[size / 2 + 511]);
+	vdpa_close(&self->v);
+	EXPECT_EQ(pinned, vdpa_pinned());
+}
+
 TEST_HARNESS_MAIN
