@@ -23,6 +23,14 @@ static int iov_append(struct iovec *iov, int n, unsigned int max, u64 addr, u64 
 	return n + 1;
 }
 
+/* Does the entry permit the access? -EFAULT if there is none. */
+static int node_permits(const struct memmap_node *node, u32 perm)
+{
+	if (!node)
+		return -EFAULT;
+	return (node->perm & perm) == perm ? 0 : -EPERM;
+}
+
 /*
  * Make the cache hold the entry that maps @start, and return how many of the
  * @len bytes from there on it maps.
@@ -33,11 +41,21 @@ static s64 cache_lookup(const struct memmap_set *set, struct memmap_cache *cache
 	if (!memmap_cache_hit(cache, set->generation, start, 1, perm)) {
 		const struct memmap_node *node = memmap_find(&set->root, start);
 
+		int err = node_permits(node, perm);
+
+		if (unlikely(err)) {
+			/* The guest may know more than was in force when our turn began. */
+			const struct memmap_set *newer = memmap_newer(set);
+
+			if (newer) {
+				set = newer;
+				node = memmap_find(&set->root, start);
+				err = node_permits(node, perm);
+			}
+		}
 		*miss = start;
-		if (!node)
-			return -EFAULT;
-		if ((node->perm & perm) != perm)
-			return -EPERM;
+		if (err)
+			return err;
 		cache->generation = set->generation;
 		cache->start = node->start;
 		cache->last = node->last;

@@ -17,7 +17,8 @@
  * readers that still use the other, and repeats the changes there. When an edit
  * is published, no reader can reach an entry it removed, so the VMM may unmap
  * the memory at once. An edit that only adds has nothing to wait for: the next
- * one repeats its changes.
+ * one repeats its changes. What it added can be used at once, also by readers who
+ * came before it: they look where they do not find, in the newer set as well.
  *
  * Readers are few (the queues of one device) and known, so each announces the
  * set it uses in a word of its own, and an edit waits for exactly those that
@@ -266,6 +267,25 @@ static inline void memmap_read_unlock(struct memmap *map, struct memmap_reader *
 	if (wq_has_sleeper(&map->wait))
 		wake_up_all(&map->wait);
 	lock_map_release(&map->dep_map);
+}
+
+/**
+ * memmap_newer - the set that is in force, for a reader who came before it
+ * @set: from memmap_read_lock()
+ *
+ * It stays as it is as long as the reader uses @set: the next edit first repeats the
+ * last one there, for which it waits for us.
+ *
+ * Context: between memmap_read_lock() and memmap_read_unlock().
+ * Return: the newer set, NULL if @set is in force.
+ */
+static inline const struct memmap_set *memmap_newer(const struct memmap_set *set)
+{
+	const struct memmap *map = container_of(set - set->index, struct memmap, set[0]);
+	/* Pairs with the release in memmap_publish(): the tree is complete. */
+	const struct memmap_set *now = smp_load_acquire(&map->active);
+
+	return unlikely(now != set) ? now : NULL;
 }
 
 /**

@@ -88,17 +88,12 @@ static void log_remember(struct devq *dq, const struct memmap_rnode *rnode)
 	dq->log.guest = node->start;
 }
 
-/* Note that @len bytes at user address @addr were written, wherever the guest has them. */
-static int log_user(struct devq *dq, u64 addr, u64 len)
+/* Note the write wherever the guest has the memory, according to a set. */
+static int log_slots(struct devq *dq, const struct memmap_set *set, u64 addr, u64 last)
 {
-	const struct memmap_rnode *rnode;
-	u64 last = addr + len - 1;
+	const struct memmap_rnode *rnode = memmap_alias_first(set, addr, last);
 
-	if (dq->log.version == dq->slot_set->version && addr >= dq->log.first &&
-	    last <= dq->log.last)
-		return log_guest(dq, dq->log.guest + (addr - dq->log.first), len);
-	rnode = memmap_alias_first(dq->slot_set, addr, last);
-	if (rnode)
+	if (rnode && set == dq->slot_set)
 		log_remember(dq, rnode);
 	for (; rnode; rnode = memmap_alias_next(rnode, addr, last)) {
 		const struct memmap_node *node = rnode->node;
@@ -109,6 +104,21 @@ static int log_user(struct devq *dq, u64 addr, u64 len)
 			return -EIO;
 	}
 	return 0;
+}
+
+/* Note that @len bytes at user address @addr were written. */
+static int log_user(struct devq *dq, u64 addr, u64 len)
+{
+	const struct memmap_set *newer = memmap_newer(dq->slot_set);
+	u64 last = addr + len - 1;
+
+	/* The buffer may be in memory that joined during this turn. */
+	if (newer && log_slots(dq, newer, addr, last))
+		return -EIO;
+	if (dq->log.version == dq->slot_set->version && addr >= dq->log.first &&
+	    last <= dq->log.last)
+		return log_guest(dq, dq->log.guest + (addr - dq->log.first), len);
+	return log_slots(dq, dq->slot_set, addr, last);
 }
 
 /**

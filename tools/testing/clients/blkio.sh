@@ -21,6 +21,8 @@ esac
 program=${RINGSIDE_TOP:-$(cd "$(dirname "$0")/../../.." && pwd)}/build/clients/blkio
 number=0
 modprobe vhost_vdpa
+# Whoever was here before may have loaded it with other parameters.
+modprobe -r vdpa_sim_net vdpa_sim_blk vdpa_sim
 
 # disk USE_VA MAX_VQP: a disk of its own for each.
 disk()
@@ -39,7 +41,7 @@ disk()
 		status=1
 	fi
 	vdpa dev del b0
-	rmmod vdpa_sim_blk vdpa_sim
+	modprobe -r vdpa_sim_blk vdpa_sim
 }
 
 echo TAP version 13
