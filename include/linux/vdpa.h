@@ -280,11 +280,15 @@ struct vdpa_device {
  * @driver: in the device model
  * @probe: a device is given to the driver; may sleep
  * @remove: the device goes; the driver lets go of it before this returns
+ * @vacate: optional. With @leave an operator is about to remove the device: nobody
+ *	begins to use it from now on, and this waits until nobody does. -EINTR if the
+ *	caller was killed, and all is as it was. Without @leave it stays after all
  */
 struct vdpa_driver {
 	struct device_driver driver;
 	int (*probe)(struct vdpa_device *vdev);
 	void (*remove)(struct vdpa_device *vdev);
+	int (*vacate)(struct vdpa_device *vdev, bool leave);
 };
 
 int __vdpa_driver_register(struct vdpa_driver *drv, struct module *owner);

@@ -31,10 +31,25 @@ job_ready()
 	return "$ready"
 }
 
+# run_job NAME DIR: one of them, in a process of its own.
+run_job()
+{
+	local status=0
+	trap - EXIT
+	eval "${job_command[$1]}" >"$2/$1.out" || status=$?
+	# In this process, not in one of a pipe: those have no children yet. The second
+	# line has user and system time of all children, as 1m2.345s.
+	times >"$2/$1.times"
+	awk 'NR == 2 {
+		for (i = 1; i <= NF; i++) { split($i, t, /[ms]/); sum += t[1] * 60 + t[2] }
+		printf "%d\n", sum }' "$2/$1.times" >"$2/$1.cpu"
+	exit "$status"
+}
+
 # run_jobs SLOTS DIR ENDED: run them, at most SLOTS at a time, each time the first
-# declared of those that may start. As each ends, "ENDED NAME STATUS SECONDS" is
-# called; its output is in DIR/NAME.out. STATUS is "blocked" when it was never
-# started, because one it waits for failed.
+# declared of those that may start. As each ends, "ENDED NAME STATUS SECONDS CPU" is
+# called, CPU being seconds of processor; its output is in DIR/NAME.out. STATUS is
+# "blocked" when it was never started, because one it waits for failed.
 run_jobs()
 {
 	local slots=$1 dir=$2 ended=$3 name pid status changed
@@ -50,11 +65,11 @@ run_jobs()
 				job_state[$name]=failed
 				changed=1
 				: >"$dir/$name.out"
-				"$ended" "$name" blocked 0
+				"$ended" "$name" blocked 0 0
 				continue
 			fi
 			[ ${#name_of[@]} -lt "$slots" ] || break
-			eval "${job_command[$name]}" >"$dir/$name.out" &
+			run_job "$name" "$dir" &
 			name_of[$!]=$name
 			start_of[$name]=$SECONDS
 			job_state[$name]=running
@@ -70,6 +85,7 @@ run_jobs()
 		unset "name_of[$pid]"
 		job_state[$name]=ok
 		[ "$status" -eq 0 ] || job_state[$name]=failed
-		"$ended" "$name" "$status" $((SECONDS - start_of[$name]))
+		"$ended" "$name" "$status" $((SECONDS - start_of[$name])) \
+			"$(cat "$dir/$name.cpu")"
 	done
 }

@@ -10,6 +10,7 @@
 extern struct bus_type vdpa_bus;
 
 /* device.c */
+int vdpa_device_vacate(struct vdpa_device *vdev, bool leave);
 struct vdpa_device *vdpa_device_find(const char *name);
 struct vdpa_device *vdpa_device_next(unsigned long *index);
 struct vdpa_device *vdpa_device_next_of(const struct vdpa_mgmt_dev *mgmt, unsigned long *index);

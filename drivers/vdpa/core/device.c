@@ -176,6 +176,36 @@ void vdpa_device_del(struct vdpa_device *vdev)
 EXPORT_SYMBOL_NS_GPL(vdpa_device_del, "RINGSIDE");
 
 /**
+ * vdpa_device_vacate - have those who use a device leave it, for its removal
+ * @vdev: the device
+ * @leave: false if it is not removed after all
+ *
+ * vdpa_device_del() waits for them too, but not killably: the driver core knows no
+ * removal that fails. A VMM may have the device for as long as a guest runs.
+ *
+ * Context: may sleep, without locks of the bus.
+ * Return: 0, or -EINTR after a signal; nothing has changed then.
+ */
+int vdpa_device_vacate(struct vdpa_device *vdev, bool leave)
+{
+	struct vdpa_driver *drv;
+	int err = 0;
+
+	/* Keeps the driver; whoever wants to unbind it would have to wait anyway. */
+	if (!leave)
+		device_lock(&vdev->dev);
+	else if (device_lock_interruptible(&vdev->dev))
+		return -EINTR;
+	if (vdev->dev.driver) {
+		drv = container_of(vdev->dev.driver, struct vdpa_driver, driver);
+		if (drv->vacate)
+			err = drv->vacate(vdev, leave);
+	}
+	device_unlock(&vdev->dev);
+	return err;
+}
+
+/**
  * vdpa_device_find - a device by its name
  * @name: the name
  *

@@ -47,8 +47,13 @@ int vdpa_nl_dev_del(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
 	mgmt = vdev->mgmt;
+	err = vdpa_device_vacate(vdev, true);
+	if (err)
+		goto put;
 	err = mutex_lock_killable(&mgmt->lock);
-	if (!err) {
+	if (err) {
+		vdpa_device_vacate(vdev, false);
+	} else {
 		/* Somebody may have been faster. */
 		if (vdev->live) {
 			mgmt->ops->dev_del(mgmt, vdev);
@@ -58,6 +63,7 @@ int vdpa_nl_dev_del(struct sk_buff *skb, struct genl_info *info)
 		}
 		mutex_unlock(&mgmt->lock);
 	}
+put:
 	put_device(&vdev->dev);
 	return err;
 }

@@ -331,8 +331,10 @@ static void random_tables(struct kunit *test)
 		KUNIT_EXPECT_GT(test, score.overlap, n / 50);
 		KUNIT_EXPECT_GT(test, score.bad, n / 100);
 		KUNIT_EXPECT_GT(test, score.pieces[2], n / 20);
-		KUNIT_EXPECT_GT(test, score.pieces[3], 0);
 	}
+	/* One lookup in some ten thousand. */
+	if (n >= 20000)
+		KUNIT_EXPECT_GT(test, score.pieces[3], 0);
 }
 
 static struct kunit_case memslots_model_cases[] = {

@@ -59,7 +59,7 @@ static int vhost_vdpa_claim(struct vhost_vdpa *node, struct module **parent)
 
 	if (mutex_lock_killable(&node->lock))
 		return -EINTR;
-	if (node->gone) {
+	if (node->gone || node->leaving) {
 		err = -ENODEV;
 	} else if (node->opened) {
 		err = -EBUSY;
@@ -195,6 +195,25 @@ static int vhost_vdpa_probe(struct vdpa_device *vdev)
 	return err;
 }
 
+static void vhost_vdpa_set_leaving(struct vhost_vdpa *node, bool leaving)
+{
+	mutex_lock(&node->lock);
+	node->leaving = leaving;
+	mutex_unlock(&node->lock);
+}
+
+/* An operator who gets tired of waiting leaves the device to its VMM. */
+static int vhost_vdpa_vacate(struct vdpa_device *vdev, bool leave)
+{
+	struct vhost_vdpa *node = dev_get_drvdata(&vdev->dev);
+
+	vhost_vdpa_set_leaving(node, leave);
+	if (!leave || !wait_event_killable(node->closed, !READ_ONCE(node->opened)))
+		return 0;
+	vhost_vdpa_set_leaving(node, false);
+	return -EINTR;
+}
+
 /* Waits until the file is closed: nobody can take the device from a VMM half-way. */
 static void vhost_vdpa_remove(struct vdpa_device *vdev)
 {
@@ -214,6 +233,7 @@ static struct vdpa_driver vhost_vdpa_driver = {
 	},
 	.probe = vhost_vdpa_probe,
 	.remove = vhost_vdpa_remove,
+	.vacate = vhost_vdpa_vacate,
 };
 
 static int __init vhost_vdpa_init(void)

@@ -39,6 +39,7 @@ struct vm_area_struct;
  * @closed: where removal waits for the file to be closed
  * @lock: protects what follows
  * @gone: the device goes, nobody may open it any more
+ * @leaving: it is about to go, when it is closed
  * @opened: somebody has it open
  */
 struct vhost_vdpa {
@@ -50,6 +51,7 @@ struct vhost_vdpa {
 
 	struct mutex lock;
 	bool gone;
+	bool leaving;
 	bool opened;
 };
 

@@ -33,7 +33,8 @@
 #define LIMIT_FILE	"/sys/module/vhost/parameters/max_mem_regions"
 
 enum shape {
-	NOTHING, U64, INT, STATE, ADDR, FILE_FD, TABLE, GET_U64, GET_STATE,
+	NOTHING, U8, U64, INT, STATE, ADDR, FILE_FD, TABLE, GET_U8, GET_INT, GET_U64, GET_STATE,
+	CONFIG,
 };
 
 struct request {
@@ -61,6 +62,21 @@ static const struct request requests[] = {
 	{ VHOST_SET_VRING_ERR, "SET_VRING_ERR", FILE_FD },
 	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, "SET_VRING_BUSYLOOP_TIMEOUT", STATE },
 	{ VHOST_NET_SET_BACKEND, "NET_SET_BACKEND", FILE_FD },
+	{ VHOST_VDPA_GET_DEVICE_ID, "VDPA_GET_DEVICE_ID", GET_INT },
+	{ VHOST_VDPA_GET_STATUS, "VDPA_GET_STATUS", GET_U8 },
+	{ VHOST_VDPA_SET_STATUS, "VDPA_SET_STATUS", U8 },
+	{ VHOST_VDPA_GET_CONFIG, "VDPA_GET_CONFIG", CONFIG },
+	{ VHOST_VDPA_SET_CONFIG, "VDPA_SET_CONFIG", CONFIG },
+	{ VHOST_VDPA_SET_VRING_ENABLE, "VDPA_SET_VRING_ENABLE", STATE },
+	{ VHOST_VDPA_GET_VRING_NUM, "VDPA_GET_VRING_NUM", NOTHING },
+	{ VHOST_VDPA_SET_CONFIG_CALL, "VDPA_SET_CONFIG_CALL", INT },
+	{ VHOST_VDPA_GET_IOVA_RANGE, "VDPA_GET_IOVA_RANGE", NOTHING },
+	{ VHOST_VDPA_GET_CONFIG_SIZE, "VDPA_GET_CONFIG_SIZE", GET_INT },
+	{ VHOST_VDPA_GET_VQS_COUNT, "VDPA_GET_VQS_COUNT", GET_INT },
+	{ VHOST_VDPA_GET_VRING_GROUP, "VDPA_GET_VRING_GROUP", GET_STATE },
+	{ VHOST_VDPA_SET_GROUP_ASID, "VDPA_SET_GROUP_ASID", STATE },
+	{ VHOST_VDPA_SUSPEND, "VDPA_SUSPEND", NOTHING },
+	{ VHOST_VDPA_RESUME, "VDPA_RESUME", NOTHING },
 };
 
 struct line {
@@ -168,8 +184,15 @@ static void add_argument(struct line *line, enum shape shape, const void *arg)
 	const struct vhost_vring_state *state = arg;
 	const struct vhost_vring_file *file = arg;
 	const struct vhost_vring_addr *addr = arg;
+	const struct vhost_vdpa_config *config = arg;
 
 	switch (shape) {
+	case U8:
+		add(line, " 0x%x", *(const unsigned char *)arg);
+		break;
+	case CONFIG:
+		add(line, " off=%u len=%u", config->off, config->len);
+		break;
 	case U64:
 		add(line, " 0x%llx", *(const unsigned long long *)arg);
 		break;
@@ -199,7 +222,11 @@ static void add_answer(struct line *line, enum shape shape, const void *arg)
 {
 	const struct vhost_vring_state *state = arg;
 
-	if (shape == GET_U64)
+	if (shape == GET_U8)
+		add(line, " -> 0x%x", *(const unsigned char *)arg);
+	else if (shape == GET_INT)
+		add(line, " -> %d", *(const int *)arg);
+	else if (shape == GET_U64)
 		add(line, " -> 0x%llx", *(const unsigned long long *)arg);
 	else if (shape == GET_STATE)
 		add(line, " -> idx=%u num=0x%x", state->index, state->num);
@@ -320,6 +347,8 @@ static void log_message(const char *call, const char *where, int fd, const void 
 		[VHOST_IOTLB_MISS] = "MISS", [VHOST_IOTLB_UPDATE] = "UPDATE",
 		[VHOST_IOTLB_INVALIDATE] = "INVALIDATE",
 		[VHOST_IOTLB_ACCESS_FAIL] = "ACCESS_FAIL",
+		[VHOST_IOTLB_BATCH_BEGIN] = "BATCH_BEGIN",
+		[VHOST_IOTLB_BATCH_END] = "BATCH_END",
 	};
 	const struct vhost_msg_v2 *v2 = buf;
 	const struct vhost_msg *v1 = buf;

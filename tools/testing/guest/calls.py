@@ -10,7 +10,7 @@ LINE = re.compile(r"(?P<time>\d+\.\d+) \[\d+\] (?P<kind>open|ioctl|read|write) "
                   r"(?: errno=(?P<errno>\d+)\([^)]*\))?(?: -> (?P<answer>[^{]*?))?"
                   r"(?: \{\d+us\})?$")
 REGION = re.compile(r"\[\d+\] gpa=(0x[0-9a-f]+) size=(0x[0-9a-f]+) hva=(0x[0-9a-f]+)")
-IOTLB_TYPES = ("MISS", "UPDATE", "INVALIDATE", "ACCESS_FAIL")
+IOTLB_TYPES = ("MISS", "UPDATE", "INVALIDATE", "ACCESS_FAIL", "BATCH_BEGIN", "BATCH_END")
 
 
 class Call:

@@ -297,13 +297,13 @@ static int killed(struct scene *s, int (*held)(struct scene *s))
 TEST_F_TIMEOUT(held, sigkill_ends_an_invalidate, 60)
 {
 	EXPECT_EQ(0, killed(self->s, iotlb_held));
-	EXPECT_EQ(0, proc_all_workers());
+	EXPECT_EQ(0, proc_wait_all_workers(0, VMM_TIMEOUT_MS));
 }
 
 TEST_F_TIMEOUT(held, sigkill_ends_a_wait_for_the_log, 60)
 {
 	EXPECT_EQ(0, killed(self->s, log_held));
-	EXPECT_EQ(0, proc_all_workers());
+	EXPECT_EQ(0, proc_wait_all_workers(0, VMM_TIMEOUT_MS));
 }
 
 TEST_HARNESS_MAIN

@@ -104,7 +104,7 @@ FIXTURE_SETUP(race)
 	ASSERT_EQ(0, pipe(self->report));
 	/* The first to open it loads the module: count its users after that. */
 	ASSERT_EQ(0, close(vhost_open(VHOST_NET_PATH, 0)));
-	self->workers = proc_all_workers();
+	self->workers = proc_wait_all_workers(0, VMM_TIMEOUT_MS);
 	self->users = proc_module_users("vhost_net");
 }
 

@@ -334,7 +334,7 @@ FIXTURE_SETUP(userfault)
 	ASSERT_LE(0, fd);
 	close(fd);
 	ASSERT_EQ(0, net_ns_enter());
-	self->workers = proc_all_workers();
+	self->workers = proc_wait_all_workers(0, VMM_TIMEOUT_MS);
 	self->t.call = variant->call;
 	self->t.w = mmap(NULL, sizeof(*self->t.w), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);

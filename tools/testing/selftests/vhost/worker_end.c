@@ -51,7 +51,7 @@ FIXTURE_SETUP(end)
 	ASSERT_NE(MAP_FAILED, self->w);
 	self->w->close_ms = -1;
 	self->fd = -1;
-	self->workers = proc_all_workers();
+	self->workers = proc_wait_all_workers(0, VMM_TIMEOUT_MS);
 	ASSERT_EQ(0, net_ns_enter());
 }
 
@@ -128,11 +128,7 @@ static int fd_of(pid_t pid, int its_fd)
 
 static int workers_left(int before)
 {
-	uint64_t end = now_ms() + VMM_TIMEOUT_MS;
-
-	while (proc_all_workers() != before && now_ms() < end)
-		nap_us(1000);
-	return proc_all_workers() - before;
+	return proc_wait_all_workers(before, VMM_TIMEOUT_MS) - before;
 }
 
 /* A new device for a new owner, with traffic. */

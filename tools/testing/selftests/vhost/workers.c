@@ -143,9 +143,9 @@ TEST_F(workers, bad_pointers)
 
 TEST_F(workers, gone_with_reset_owner)
 {
-	int fd = self->fd, i, before;
+	int fd = self->fd, i;
 
-	before = proc_all_workers();
+	ASSERT_EQ(0, proc_wait_all_workers(0, VMM_TIMEOUT_MS));
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, vhost_set_owner(fd));
 		ASSERT_EQ(1, vhost_new_worker(fd));
@@ -158,7 +158,7 @@ TEST_F(workers, gone_with_reset_owner)
 		EXPECT_EQ(default_kind(), vhost_get_fork_from_owner(fd));
 		ASSERT_EQ(0, vhost_set_fork_from_owner(fd, variant->kind));
 	}
-	EXPECT_EQ(before, proc_all_workers());
+	EXPECT_EQ(0, proc_wait_all_workers(0, VMM_TIMEOUT_MS));
 }
 
 /* Visible where an operator looks, and as whose they are. */

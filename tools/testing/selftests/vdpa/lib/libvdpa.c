@@ -24,6 +24,18 @@ static int load_modules(const char *mgmt)
 	return system(command) ? -ENOENT : 0;
 }
 
+int vdpa_reload(const char *sim, const char *vhost_vdpa)
+{
+	char command[256];
+
+	if (system("modprobe -qr vdpa_sim_net vdpa_sim_blk vdpa_sim vhost_vdpa 2>/dev/null") &&
+	    !access("/sys/module/vdpa_sim", F_OK))
+		return -EBUSY;
+	snprintf(command, sizeof(command), "modprobe -q vdpa_sim %s && modprobe -q vhost_vdpa %s",
+		 sim, vhost_vdpa);
+	return system(command) ? -ENOENT : 0;
+}
+
 int vdpa_dev_path(const char *name, char *path, size_t room)
 {
 	uint64_t end = now_ms() + VDPA_TIMEOUT_MS;
@@ -273,6 +285,34 @@ int vdpa_batch(int fd, uint32_t asid, bool begin)
 {
 	return vdpa_msg(fd, asid, begin ? VHOST_IOTLB_BATCH_BEGIN : VHOST_IOTLB_BATCH_END, 0, 0,
 			NULL, 0);
+}
+
+long vdpa_vmstat(const char *field)
+{
+	size_t len = strlen(field);
+	char line[128];
+	long n = -ENOENT;
+	FILE *f = fopen("/proc/vmstat", "r");
+
+	if (!f)
+		return -errno;
+	while (n < 0 && fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, len) && line[len] == ' ')
+			n = strtol(line + len, NULL, 10);
+	fclose(f);
+	return n;
+}
+
+long vdpa_pinned(void)
+{
+	/* Each processor counts for itself; an access has them put it together. */
+	FILE *f = fopen("/proc/sys/vm/stat_refresh", "w");
+
+	if (f) {
+		fputs("1", f);
+		fclose(f);
+	}
+	return vdpa_vmstat("nr_foll_pin_acquired") - vdpa_vmstat("nr_foll_pin_released");
 }
 
 long vdpa_proc_kb(pid_t pid, const char *field)

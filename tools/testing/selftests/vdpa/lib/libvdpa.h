@@ -57,6 +57,12 @@ struct vdpa_dev {
 };
 
 /*
+ * Unload simulators and vhost_vdpa, and load what they share with these parameters
+ * ("use_va=0 max_iotlb_entries=16"; "" for the defaults), vhost_vdpa with those.
+ * -ENOENT when there is no simulator, -EBUSY when somebody has a device.
+ */
+int vdpa_reload(const char *sim, const char *vhost_vdpa);
+/*
  * Load the parent (vdpasim_net, vdpasim_blk) and vhost_vdpa, make a device and wait for
  * its file. features: what it is to offer, 0 for the default. -ENOENT when there is
  * no such parent.
@@ -99,6 +105,10 @@ int vdpa_map(int fd, uint32_t asid, uint64_t iova, uint64_t size, const void *ua
 int vdpa_unmap(int fd, uint32_t asid, uint64_t iova, uint64_t size);
 int vdpa_batch(int fd, uint32_t asid, bool begin);
 
+/* A number of /proc/vmstat ("nr_foll_pin_acquired"), -ENOENT. */
+long vdpa_vmstat(const char *field);
+/* Pages that are pinned on the system now, as the kernel counts pins. */
+long vdpa_pinned(void);
 /* A line of /proc/PID/status that counts in kB ("VmPin:", 0 for ourselves); -errno. */
 long vdpa_proc_kb(pid_t pid, const char *field);
 

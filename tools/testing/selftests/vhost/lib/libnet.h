@@ -30,7 +30,10 @@ struct net_backend {
 	char peer_name[IFNAMSIZ];	/* interface the peer socket is bound to */
 };
 
-/* Leave for a fresh network (and mount) namespace with a fitting /sys. */
+/*
+ * Be in a network (and mount) namespace without interfaces, with a fitting /sys: that of
+ * the program as long as no test left anything in it, else a fresh one.
+ */
 int net_ns_enter(void);
 
 /*

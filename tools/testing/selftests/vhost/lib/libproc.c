@@ -178,6 +178,16 @@ int proc_self_read(const char *file, char *line, size_t room)
 	return read_in("/proc/thread-self", file, line, room);
 }
 
+int proc_wait_all_workers(int want, unsigned int timeout_ms)
+{
+	uint64_t end = now_ms() + timeout_ms;
+	int n;
+
+	while ((n = proc_all_workers()) != want && now_ms() < end)
+		nap_us(1000);
+	return n;
+}
+
 int proc_wait_workers(pid_t owner, int want, unsigned int timeout_ms)
 {
 	uint64_t end = now_ms() + timeout_ms;

@@ -26,6 +26,11 @@ int proc_task_workers(pid_t process);
 bool proc_has_task_workers(void);
 /* Threads of all vhost devices on the system. */
 int proc_all_workers(void);
+/*
+ * Poll until proc_all_workers() is want; returns the last count. A thread that was told
+ * to end, and waited for, can still be seen for a moment.
+ */
+int proc_wait_all_workers(int want, unsigned int timeout_ms);
 /* Poll until proc_workers(owner) is want; returns the last count. */
 int proc_wait_workers(pid_t owner, int want, unsigned int timeout_ms);
 /* Objects in use in a slab cache; -ENOENT when there is no such cache. */

@@ -1,0 +1,772 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * IOTLB messages: what can be mapped, what goes when, what is pinned and charged
+ * meanwhile. Each case runs with a parent that works with physical addresses of
+ * pinned pages and with one that works with the owner's user addresses.
+ */
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "libvdpa.h"
+#include "test.h"
+
+#define PAGE		UINT64_C(4096)
+#define NPAGES		64
+#define RW		VHOST_ACCESS_RW
+/* Away from where the fixture has its memory. */
+#define IOVA		UINT64_C(0x40000000)
+
+FIXTURE(maps) {
+	struct vdpa_dev dev;
+	struct vdpa v;
+	int fd;
+	char *mem;		/* NPAGES, with nothing behind and before it */
+	long pinned;		/* on the system, before this test */
+};
+
+FIXTURE_VARIANT(maps) {
+	const char *sim;
+	bool pa;
+};
+
+FIXTURE_VARIANT_ADD(maps, pinned) { .sim = "use_va=0", .pa = true };
+FIXTURE_VARIANT_ADD(maps, user) { .sim = "use_va=1", .pa = false };
+
+/* Shared memory between two pages that nobody may touch. */
+static char *guarded(size_t pages, int flags)
+{
+	char *p = mmap(NULL, (pages + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || munmap(p, PAGE) || munmap(p + (pages + 1) * PAGE, PAGE))
+		return NULL;
+	if (mmap(p + PAGE, pages * PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_FIXED,
+		 -1, 0) == MAP_FAILED)
+		return NULL;
+	return p + PAGE;
+}
+
+FIXTURE_SETUP(maps)
+{
+	int ret = vdpa_reload(variant->sim, "");
+
+	vdpa_init(&self->v);
+	self->dev.nl.fd = -1;
+	if (!ret)
+		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m0", 0);
+	if (ret == -ENOENT)
+		SKIP(return, "no simulator of disks");
+	ASSERT_EQ(0, ret);
+	self->pinned = vdpa_pinned();
+	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path,
+			     &(struct vdpa_config){ .features = VDPA_F_BASE }));
+	self->fd = self->v.fd;
+	self->mem = guarded(NPAGES, MAP_SHARED);
+	ASSERT_NE(NULL, self->mem);
+}
+
+FIXTURE_TEARDOWN(maps)
+{
+	vdpa_close(&self->v);
+	vdpa_dev_del(&self->dev);
+	if (self->mem) {
+		munmap(self->mem, NPAGES * PAGE);
+		/* Whatever was done: nothing stays pinned, and nobody charged. */
+		EXPECT_EQ(self->pinned, vdpa_pinned());
+		EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
+	}
+}
+
+static int map(int fd, uint64_t iova, uint64_t size, const void *p)
+{
+	return vdpa_map(fd, 0, iova, size, p, RW);
+}
+
+static int unmap(int fd, uint64_t iova, uint64_t size)
+{
+	return vdpa_unmap(fd, 0, iova, size);
+}
+
+/* kB of ours that are pinned, beside the fixture's own memory. */
+static long pin_kb(const struct vdpa *v)
+{
+	return vdpa_proc_kb(0, "VmPin:") - (long)(v->ram_size >> 10);
+}
+
+/* FAULTS 63, 94, 126: malformed is EINVAL, refused is EFAULT, and nothing is mapped. */
+TEST_F(maps, edges)
+{
+	const uint64_t top = UINT64_MAX - PAGE + 1;
+	char *mem = self->mem;
+
+	EXPECT_EQ(-EINVAL, map(self->fd, IOVA, 0, mem));
+	EXPECT_EQ(-EINVAL, map(self->fd, 0, 0, mem));
+	EXPECT_EQ(-EINVAL, vdpa_map(self->fd, 0, IOVA, PAGE, mem, 0));
+	EXPECT_EQ(-EINVAL, vdpa_map(self->fd, 0, IOVA, PAGE, mem, 4));
+	EXPECT_EQ(-EINVAL, vdpa_map(self->fd, 0, IOVA, PAGE, mem, 255));
+	EXPECT_EQ(-EFAULT, map(self->fd, top, 2 * PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, 1, UINT64_MAX, mem));
+	/* Memory that is not there, or not the owner's. */
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, mem + NPAGES * PAGE));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, (NPAGES + 1) * PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, mem - 1));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, (void *)KERNEL_ADDR));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, UINT64_MAX, (void *)PAGE));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, (void *)(UINT64_MAX - 100)));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, UINT64_C(1) << 50, mem));
+	if (variant->pa) {
+		EXPECT_EQ(0, pin_kb(&self->v));
+	}
+	/* The ends of the address space. */
+	EXPECT_EQ(0, map(self->fd, 0, PAGE, mem));
+	EXPECT_EQ(0, map(self->fd, top, PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, top, PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, UINT64_MAX, 1, mem));
+	EXPECT_EQ(0, unmap(self->fd, UINT64_MAX, 1));
+	EXPECT_EQ(0, map(self->fd, UINT64_MAX, 1, mem));
+	if (variant->pa) {
+		EXPECT_EQ(8, pin_kb(&self->v));
+	}
+}
+
+TEST_F(maps, overlaps)
+{
+	char *mem = self->mem;
+	uint64_t i;
+
+	ASSERT_EQ(0, map(self->fd, IOVA, 4 * PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, 4 * PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + PAGE, PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA - PAGE, 8 * PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA - PAGE, PAGE + 1, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + 4 * PAGE - 1, PAGE, mem));
+	/* Neighbours do not, and stay what they are: each can go alone. */
+	for (i = 0; i < 8; i++) {
+		EXPECT_EQ(0, map(self->fd, IOVA + (4 + i) * PAGE, PAGE, mem + (4 + i) * PAGE));
+	}
+	EXPECT_EQ(0, unmap(self->fd, IOVA + 7 * PAGE, PAGE));
+	EXPECT_EQ(0, map(self->fd, IOVA + 7 * PAGE, PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + 6 * PAGE, PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + 8 * PAGE, PAGE, mem));
+	if (variant->pa) {
+		EXPECT_EQ(12 * 4, pin_kb(&self->v));
+	}
+	/* The same memory in two places. */
+	EXPECT_EQ(0, map(self->fd, 2 * IOVA, 4 * PAGE, mem));
+}
+
+/* FAULTS 126: what is touched goes as a whole. */
+TEST_F(maps, partial_unmap)
+{
+	char *mem = self->mem;
+
+	ASSERT_EQ(0, map(self->fd, IOVA, 4 * PAGE, mem));
+	ASSERT_EQ(0, map(self->fd, IOVA + 4 * PAGE, 4 * PAGE, mem));
+	ASSERT_EQ(0, map(self->fd, IOVA + 8 * PAGE, 4 * PAGE, mem));
+	EXPECT_EQ(0, unmap(self->fd, IOVA + 5 * PAGE, 1));
+	EXPECT_EQ(0, map(self->fd, IOVA + 4 * PAGE, 4 * PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + 8 * PAGE, PAGE, mem));
+	EXPECT_EQ(0, unmap(self->fd, IOVA + 4 * PAGE - 1, 4 * PAGE + 2));
+	EXPECT_EQ(0, map(self->fd, IOVA, 12 * PAGE, mem));
+}
+
+/* Ends of the space, and more than is mapped; QEMU and DPDK ask for such ranges. */
+TEST_F(maps, wide_unmap)
+{
+	const uint64_t top = UINT64_MAX - PAGE + 1;
+	char *mem = self->mem;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, map(self->fd, IOVA, PAGE, mem));
+		ASSERT_EQ(0, map(self->fd, top, PAGE, mem));
+		switch (i) {
+		case 0:
+			EXPECT_EQ(0, unmap(self->fd, 0, 0));
+			break;
+		case 1:
+			EXPECT_EQ(0, unmap(self->fd, IOVA, -IOVA));
+			break;
+		case 2:
+			EXPECT_EQ(0, unmap(self->fd, 0, UINT64_MAX));
+			break;
+		case 3:
+			/* Nothing is there, which is no error; nothing that wraps goes. */
+			EXPECT_EQ(0, unmap(self->fd, 4 * IOVA, PAGE));
+			EXPECT_EQ(-EFAULT, unmap(self->fd, IOVA, UINT64_MAX));
+			EXPECT_EQ(-EFAULT, unmap(self->fd, IOVA, 0));
+			EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, mem));
+			EXPECT_EQ(-EFAULT, map(self->fd, top, PAGE, mem));
+			break;
+		}
+	}
+}
+
+TEST_F(maps, malformed)
+{
+	union {
+		struct vhost_msg v1;
+		struct vhost_msg_v2 v2;
+		char bytes[80];
+	} m = { .v2 = { .type = VHOST_IOTLB_MSG_V2 } };
+	struct vhost_iotlb_msg body = {
+		.type = VHOST_IOTLB_UPDATE, .iova = IOVA, .size = PAGE, .perm = RW,
+		.uaddr = (uintptr_t)self->mem,
+	};
+
+	m.v2.iotlb = body;
+	EXPECT_EQ(-1, write(self->fd, &m, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, write(self->fd, &m, 4));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, write(self->fd, &m, 33));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, write(self->fd, (void *)UNMAPPED_ADDR, 72));
+	m.v2.type = 3;
+	EXPECT_EQ(-1, write(self->fd, &m, sizeof(m.v2)));
+	EXPECT_EQ(EINVAL, errno);
+	m.v2.type = 0;
+	EXPECT_EQ(-1, write(self->fd, &m, sizeof(m.v2)));
+	EXPECT_EQ(EINVAL, errno);
+	/* A longer one is taken for as much as there is of a message. */
+	m.v2.type = VHOST_IOTLB_MSG_V2;
+	EXPECT_EQ(sizeof(m.v2), write(self->fd, &m, 80));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, self->mem));
+	EXPECT_EQ(0, unmap(self->fd, IOVA, PAGE));
+	/* Known to be a message, but none for us. */
+	EXPECT_EQ(-EFAULT, vdpa_msg(self->fd, 0, VHOST_IOTLB_MISS, IOVA, PAGE, self->mem, RW));
+	EXPECT_EQ(-EFAULT, vdpa_msg(self->fd, 0, 0, IOVA, PAGE, self->mem, RW));
+	EXPECT_EQ(-EFAULT, vdpa_msg(self->fd, 0, 255, IOVA, PAGE, self->mem, RW));
+	/* The old form names no address space, and is always understood. */
+	memset(&m, 0, sizeof(m));
+	m.v1.type = VHOST_IOTLB_MSG;
+	m.v1.iotlb = body;
+	EXPECT_EQ(sizeof(m.v1), write(self->fd, &m, sizeof(m.v1)));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, self->mem));
+}
+
+TEST_F(maps, address_spaces)
+{
+	int spaces = vdpa_get_as_num(self->fd);
+	uint32_t asid;
+
+	EXPECT_EQ(-EFAULT, vdpa_map(self->fd, spaces, IOVA, PAGE, self->mem, RW));
+	EXPECT_EQ(-EFAULT, vdpa_map(self->fd, UINT32_MAX, IOVA, PAGE, self->mem, RW));
+	EXPECT_EQ(-EFAULT, vdpa_unmap(self->fd, spaces, IOVA, PAGE));
+	EXPECT_EQ(-EFAULT, vdpa_batch(self->fd, spaces, true));
+	EXPECT_EQ(-EFAULT, vdpa_batch(self->fd, spaces, false));
+	for (asid = 0; (int)asid < spaces; asid++) {
+		EXPECT_EQ(0, vdpa_map(self->fd, asid, IOVA, PAGE, self->mem, RW));
+	}
+	for (asid = 0; (int)asid < spaces; asid++) {
+		EXPECT_EQ(-EFAULT, vdpa_map(self->fd, asid, IOVA, PAGE, self->mem, RW));
+	}
+	/* Who has not said that he knows of them means the first one. */
+	EXPECT_EQ(0, vhost_set_backend_features(self->fd, VDPA_BF_MSG_V2));
+	EXPECT_EQ(0, vdpa_map(self->fd, UINT32_MAX, IOVA + PAGE, PAGE, self->mem, RW));
+	EXPECT_EQ(-EFAULT, vdpa_map(self->fd, 0, IOVA + PAGE, PAGE, self->mem, RW));
+}
+
+/* FAULTS 126: exactly the bytes that were named, however they lie in pages. */
+TEST_F(maps, unaligned)
+{
+	static const struct { uint64_t iova, uaddr, size; } odd[] = {
+		{ 0x10, 0x10, 8192 }, { 0, 0x210, 4096 }, { 0x333, 0, 12288 },
+		{ 0xff0, 0x20, 513 }, { 0x801, 0x7fe, 9000 },
+	};
+	char *ram = self->v.ram;
+	unsigned int i, j;
+
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	for (i = 0; i < ARRAY_LEN(odd); i++) {
+		char *mem = self->mem + odd[i].uaddr;
+		uint64_t iova = IOVA + odd[i].iova;
+
+		ASSERT_EQ(0, map(self->fd, iova, odd[i].size, mem));
+		/* A sector of a known pattern from the disk to the last bytes of it. */
+		for (j = 0; j < 512; j++)
+			ram[self->v.ram_size - 512 + j] = i * 31 + j;
+		ASSERT_EQ(0, vblk_io(&self->v, VBLK_OUT, i, ram + self->v.ram_size - 512, 512));
+		memset(self->mem, 0, 5 * PAGE);
+		ASSERT_EQ(0, vblk_io(&self->v, VBLK_IN, i,
+				     ram + (iova + odd[i].size - 512 - self->v.iova), 512));
+		EXPECT_EQ(0, memcmp(mem + odd[i].size - 512, ram + self->v.ram_size - 512, 512));
+		EXPECT_EQ(0, mem[odd[i].size]);
+		ASSERT_EQ(0, unmap(self->fd, iova, odd[i].size));
+	}
+}
+
+/* What is unmapped is out of reach, what is mapped anew is where it is now. */
+TEST_F(maps, remap)
+{
+	char *ram = self->v.ram, *target = ram + (IOVA - self->v.iova);
+
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	memset(ram + 65536, 0x5a, PAGE);
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_OUT, 0, ram + 65536, PAGE));
+	ASSERT_EQ(0, map(self->fd, IOVA, PAGE, self->mem));
+	memset(self->mem, 0, 2 * PAGE);
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, target, PAGE));
+	EXPECT_EQ(0x5a, self->mem[0]);
+	EXPECT_EQ(0x5a, self->mem[PAGE - 1]);
+	ASSERT_EQ(0, unmap(self->fd, IOVA, PAGE));
+	ASSERT_EQ(0, map(self->fd, IOVA, PAGE, self->mem + PAGE));
+	memset(self->mem, 0, PAGE);
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, target, PAGE));
+	EXPECT_EQ(0, self->mem[0]);
+	EXPECT_EQ(0x5a, self->mem[PAGE]);
+}
+
+/* FAULTS 127: private memory is memory; a hole, or what may not be written, is refused. */
+TEST_F(maps, kinds_of_memory)
+{
+	char *ram = self->v.ram, *target = ram + (IOVA - self->v.iova);
+	char *p = guarded(8, MAP_PRIVATE);
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	ASSERT_EQ(0, map(self->fd, IOVA, 8 * PAGE, p));
+	memset(ram + 65536, 0x3c, PAGE);
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_OUT, 0, ram + 65536, PAGE));
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, target + 3 * PAGE, PAGE));
+	EXPECT_EQ(0x3c, p[3 * PAGE]);
+	ASSERT_EQ(0, unmap(self->fd, IOVA, PAGE));
+
+	ASSERT_EQ(0, mprotect(p + 2 * PAGE, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, 8 * PAGE, p));
+	EXPECT_EQ(0, vdpa_map(self->fd, 0, IOVA, 8 * PAGE, p, VHOST_ACCESS_RO));
+	ASSERT_EQ(0, unmap(self->fd, IOVA, PAGE));
+	ASSERT_EQ(0, munmap(p + 5 * PAGE, PAGE));
+	EXPECT_EQ(-EFAULT, vdpa_map(self->fd, 0, IOVA, 8 * PAGE, p, VHOST_ACCESS_RO));
+	EXPECT_EQ(0, vdpa_map(self->fd, 0, IOVA, 5 * PAGE, p, VHOST_ACCESS_RO));
+	if (variant->pa) {
+		EXPECT_EQ(20, pin_kb(&self->v));
+	}
+}
+
+/* FAULTS 48: whatever fails half-way lets go of what it had. */
+TEST_F(maps, pins_of_failures)
+{
+	unsigned int i;
+
+	if (!variant->pa)
+		SKIP(return, "nothing is pinned");
+	/* Holes here and there; the first steps of a large range succeed. */
+	ASSERT_EQ(0, munmap(self->mem + 40 * PAGE, PAGE));
+	for (i = 0; i < 40; i += 13) {
+		EXPECT_EQ(-EFAULT, map(self->fd, IOVA, (NPAGES - i) * PAGE, self->mem + i * PAGE));
+		EXPECT_EQ(0, pin_kb(&self->v));
+	}
+	EXPECT_EQ(0, unmap(self->fd, IOVA, NPAGES * PAGE));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, UINT64_C(64) << 30, self->mem));
+	EXPECT_EQ(0, unmap(self->fd, 0, 0));
+	EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
+	EXPECT_EQ(self->pinned, vdpa_pinned());
+}
+
+TEST_F(maps, pins)
+{
+	char *mem = self->mem;
+	unsigned int i;
+
+	if (!variant->pa) {
+		ASSERT_EQ(0, map(self->fd, IOVA, NPAGES * PAGE, mem));
+		EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
+		return;
+	}
+	ASSERT_EQ(0, map(self->fd, IOVA, NPAGES * PAGE, mem));
+	EXPECT_EQ(NPAGES * 4, pin_kb(&self->v));
+	/* A second time is charged a second time, and part of a page as one. */
+	ASSERT_EQ(0, map(self->fd, 2 * IOVA, 2, mem + PAGE - 1));
+	EXPECT_EQ(NPAGES * 4 + 8, pin_kb(&self->v));
+	EXPECT_EQ(0, unmap(self->fd, IOVA, 1));
+	EXPECT_EQ(8, pin_kb(&self->v));
+	/* Only what is there when it is pinned counts: it stays when the owner unmaps it. */
+	ASSERT_EQ(0, munmap(mem, PAGE));
+	EXPECT_EQ(0, unmap(self->fd, 2 * IOVA, 1));
+	EXPECT_EQ(0, pin_kb(&self->v));
+	for (i = 1; i < NPAGES; i++) {
+		ASSERT_EQ(0, map(self->fd, IOVA + 2 * i * PAGE, PAGE, mem + i * PAGE));
+	}
+	EXPECT_EQ((NPAGES - 1) * 4, pin_kb(&self->v));
+	EXPECT_EQ(0, unmap(self->fd, IOVA, UINT64_MAX - IOVA));
+	EXPECT_EQ(0, pin_kb(&self->v));
+}
+
+/* Without CAP_IPC_LOCK, and with a limit. */
+static int limited(struct vdpa *v, char *mem)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct cap[2];
+	long have = v->ram_size;
+	struct rlimit limit = { have + 8 * PAGE, have + 8 * PAGE };
+
+	if (syscall(SYS_capget, &head, cap))
+		return 1;
+	cap[0].effective &= ~(1U << CAP_IPC_LOCK);
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || syscall(SYS_capset, &head, cap))
+		return 2;
+	if (map(v->fd, IOVA, 9 * PAGE, mem) != -EFAULT || pin_kb(v))
+		return 3;
+	if (map(v->fd, IOVA, 8 * PAGE, mem))
+		return 4;
+	if (map(v->fd, 2 * IOVA, 1, mem) != -EFAULT || pin_kb(v) != 32)
+		return 5;
+	if (unmap(v->fd, IOVA, 1) || map(v->fd, 2 * IOVA, 1, mem) || pin_kb(v) != 4)
+		return 6;
+	/* Half a page more, but two pages. */
+	if (map(v->fd, IOVA, 7 * PAGE, mem + 1) != -EFAULT)
+		return 7;
+	return map(v->fd, IOVA, 7 * PAGE, mem) ? 8 : 0;
+}
+
+TEST_F(maps, rlimit)
+{
+	int status;
+	pid_t child;
+
+	if (!variant->pa)
+		SKIP(return, "nothing is pinned");
+	/* The child is an owner of its own: limits and capabilities do not come back. */
+	vdpa_close(&self->v);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		struct vdpa v;
+
+		if (vdpa_up(&v, self->dev.path, &(struct vdpa_config){ .features = VDPA_F_BASE }))
+			_exit(100);
+		_exit(limited(&v, self->mem));
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status >> 8);
+}
+
+/* The owner is gone, his memory with him; the file is somebody else's. */
+TEST_F(maps, owner_gone)
+{
+	int status, fd;
+	pid_t child;
+
+	vdpa_close(&self->v);
+	fd = vhost_open(self->dev.path, 0);
+	ASSERT_LE(0, fd);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(vhost_set_owner(fd) || map(fd, IOVA, NPAGES * PAGE, self->mem));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	if (variant->pa) {
+		EXPECT_EQ(self->pinned + NPAGES, vdpa_pinned());
+	}
+	EXPECT_EQ(-EFAULT, unmap(fd, IOVA, PAGE));
+	EXPECT_EQ(0, vdpa_get_status(fd));
+	close(fd);
+	EXPECT_EQ(self->pinned, vdpa_pinned());
+}
+
+/* FAULTS 129 */
+TEST_F(maps, reset)
+{
+	unsigned int i;
+
+	/* Without a word about it, mappings go. */
+	ASSERT_EQ(0, map(self->fd, IOVA, PAGE, self->mem));
+	ASSERT_EQ(0, vdpa_set_status(self->fd, 0));
+	EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
+	EXPECT_EQ(0, map(self->fd, IOVA, PAGE, self->mem));
+	ASSERT_EQ(0, vdpa_restart(&self->v));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
+	/* With it, they stay in force. */
+	ASSERT_EQ(0, vhost_set_backend_features(self->fd, VDPA_BF_QEMU | VDPA_BF_PERSIST));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vdpa_set_status(self->fd, 0));
+		EXPECT_EQ(-EFAULT, map(self->fd, self->v.iova, PAGE, self->mem));
+		ASSERT_EQ(0, vdpa_negotiate(&self->v, VDPA_F_BASE));
+		ASSERT_EQ(0, vdpa_rearm(&self->v, 0, 0));
+		ASSERT_EQ(0, vdpa_start(&self->v));
+		EXPECT_EQ(0, vblk_check(&self->v, 0, 512, i));
+	}
+	/* After close there is nothing, whatever was said. */
+	close(self->fd);
+	EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
+	self->v.fd = vhost_open(self->dev.path, 0);
+	ASSERT_EQ(0, vhost_set_owner(self->v.fd));
+	EXPECT_EQ(0, map(self->v.fd, self->v.iova, PAGE, self->mem));
+}
+
+TEST_F(maps, batch)
+{
+	int spaces = vdpa_get_as_num(self->fd);
+
+	/* An end without a beginning, a beginning in between: hints, no errors. */
+	EXPECT_EQ(0, vdpa_batch(self->fd, 0, false));
+	EXPECT_EQ(0, vdpa_batch(self->fd, 0, true));
+	EXPECT_EQ(0, vdpa_batch(self->fd, 0, true));
+	if (spaces > 1) {
+		EXPECT_EQ(-EFAULT, vdpa_map(self->fd, 1, IOVA, PAGE, self->mem, RW));
+		EXPECT_EQ(-EFAULT, vdpa_batch(self->fd, 1, false));
+	}
+	/* The record is that of the end: what was entered is there, and can go again. */
+	EXPECT_EQ(0, map(self->fd, IOVA, PAGE, self->mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, PAGE, self->mem));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + PAGE, PAGE, self->mem + NPAGES * PAGE));
+	EXPECT_EQ(0, unmap(self->fd, IOVA, PAGE));
+	EXPECT_EQ(0, map(self->fd, IOVA, 2 * PAGE, self->mem));
+	EXPECT_EQ(0, vdpa_batch(self->fd, 0, false));
+	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + PAGE, PAGE, self->mem));
+	EXPECT_EQ(0, unmap(self->fd, IOVA + PAGE, PAGE));
+	EXPECT_EQ(0, map(self->fd, IOVA, PAGE, self->mem));
+	/* A reset ends it. */
+	EXPECT_EQ(0, vdpa_batch(self->fd, 0, true));
+	EXPECT_EQ(0, map(self->fd, 2 * IOVA, PAGE, self->mem));
+	ASSERT_EQ(0, vdpa_set_status(self->fd, 0));
+	EXPECT_EQ(0, map(self->fd, 2 * IOVA, PAGE, self->mem));
+	if (spaces > 1) {
+		EXPECT_EQ(0, vdpa_map(self->fd, 1, IOVA, PAGE, self->mem, RW));
+	}
+}
+
+/* A batch under way has no effect, neither what it adds nor what it takes away. */
+TEST_F(maps, batch_before_its_end)
+{
+	char *ram = self->v.ram, *target = ram + (IOVA - self->v.iova);
+
+	ASSERT_EQ(0, map(self->fd, IOVA, PAGE, self->mem));
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	memset(ram + 65536, 0x11, PAGE);
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_OUT, 0, ram + 65536, PAGE));
+	memset(self->mem, 0, 2 * PAGE);
+	ASSERT_EQ(0, vdpa_batch(self->fd, 0, true));
+	ASSERT_EQ(0, unmap(self->fd, 0, 0));
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, target, PAGE));
+	EXPECT_EQ(0x11, self->mem[0]);
+	ASSERT_EQ(0, map(self->fd, IOVA, PAGE, self->mem + PAGE));
+	ASSERT_EQ(0, map(self->fd, self->v.iova, self->v.ram_size, ram));
+	memset(self->mem, 0, 2 * PAGE);
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, target, PAGE));
+	EXPECT_EQ(0x11, self->mem[0]);
+	EXPECT_EQ(0, self->mem[PAGE]);
+	ASSERT_EQ(0, vdpa_batch(self->fd, 0, false));
+	memset(self->mem, 0, 2 * PAGE);
+	ASSERT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, target, PAGE));
+	EXPECT_EQ(0, self->mem[0]);
+	EXPECT_EQ(0x11, self->mem[PAGE]);
+}
+
+struct shuffle {
+	struct vdpa *v;
+	volatile bool stop;
+	volatile int error;
+	unsigned int rounds;
+};
+
+/* A guest's firmware at work: all of memory goes and comes back in pieces. */
+static void *shuffle(void *arg)
+{
+	struct shuffle *s = arg;
+	struct vdpa *v = s->v;
+	size_t step = v->ram_size / 8;
+
+	while (!s->stop && !s->error) {
+		unsigned int pieces = 1 + s->rounds++ % 3, i;
+		int err = vdpa_batch(v->fd, 0, true);
+
+		if (!err)
+			err = unmap(v->fd, v->iova, v->ram_size);
+		for (i = 0; !err && i < pieces - 1; i++)
+			err = map(v->fd, v->iova + i * step, step, v->ram + i * step);
+		if (!err)
+			err = map(v->fd, v->iova + i * step, v->ram_size - i * step,
+				  v->ram + i * step);
+		if (!err)
+			err = vdpa_batch(v->fd, 0, false);
+		s->error = err;
+	}
+	return NULL;
+}
+
+TEST_F(maps, batch_under_traffic)
+{
+	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	struct shuffle s = { .v = &self->v };
+	unsigned int n = 0;
+	pthread_t thread;
+
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, shuffle, &s));
+	while (now_ms() < end || s.rounds < MIN_ROUNDS || n < MIN_ROUNDS) {
+		int ret = vblk_check(&self->v, n % 64, 8192, n);
+
+		EXPECT_EQ(0, ret);
+		if (ret || s.error)
+			break;
+		n++;
+	}
+	s.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, s.error);
+	TH_LOG("%u rounds of mapping, %u of traffic", s.rounds, n);
+}
+
+/* FAULTS 53: no mapping, no access; whoever has the file has nothing else. */
+TEST_F(maps, none)
+{
+	char *ram = self->v.ram;
+	struct drv_done done;
+
+	memset(ram + 65536, 0x77, PAGE);
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	ASSERT_EQ(0, unmap(self->fd, 0, 0));
+	ASSERT_LE(0, vblk_add(&self->v, (void *)(ram + 65536), VBLK_IN, 0, ram + 66048, 512));
+	vdpa_kick(&self->v, 0);
+	EXPECT_EQ(-ETIMEDOUT, drv_ring_wait(&self->v.vq[0].ring, &done, VDPA_QUIET_MS));
+	EXPECT_EQ(0x77, ram[66048]);
+	/* A broken ring is whole after a reset. */
+	ASSERT_EQ(0, vdpa_restart(&self->v));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
+}
+
+/* FAULTS 53: nor from the first moment on. */
+TEST_F(maps, none_ever)
+{
+	char *ram;
+	struct drv_done done;
+
+	vdpa_close(&self->v);
+	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path,
+			     &(struct vdpa_config){ .features = VDPA_F_BASE, .unmapped = true }));
+	ram = self->v.ram;
+	memset(ram + 65536, 0x77, PAGE);
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	ASSERT_LE(0, vblk_add(&self->v, (void *)(ram + 65536), VBLK_IN, 0, ram + 66048, 512));
+	vdpa_kick(&self->v, 0);
+	EXPECT_EQ(-ETIMEDOUT, drv_ring_wait(&self->v.vq[0].ring, &done, VDPA_QUIET_MS));
+	EXPECT_EQ(0x77, ram[66048]);
+}
+
+/* Microseconds for a mapping to come and go, the best of several. */
+static uint64_t one_more(int fd, const char *mem)
+{
+	uint64_t best = UINT64_MAX, t;
+	unsigned int i, j;
+
+	for (i = 0; i < 16; i++) {
+		t = now_us();
+		for (j = 0; j < 8; j++)
+			if (map(fd, 2 * IOVA, PAGE, mem) || unmap(fd, 2 * IOVA, PAGE))
+				return UINT64_MAX;
+		t = now_us() - t;
+		if (t < best)
+			best = t;
+	}
+	return best;
+}
+
+/* One slot more among thousands costs what it costs among few. */
+TEST_F(maps, cost)
+{
+	uint64_t few, many;
+	unsigned int i;
+
+	few = one_more(self->fd, self->mem);
+	ASSERT_NE(UINT64_MAX, few);
+	for (i = 0; i < 1000; i++) {
+		ASSERT_EQ(0, map(self->fd, IOVA + 2 * i * PAGE, PAGE, self->mem));
+	}
+	many = one_more(self->fd, self->mem);
+	ASSERT_NE(UINT64_MAX, many);
+	TH_LOG("%llu us, %llu us among 1000", (unsigned long long)few / 8,
+	       (unsigned long long)many / 8);
+	/* With a walk through all of them it would be tens of times as much. */
+	EXPECT_GT(4 * few + 100, many);
+}
+
+FIXTURE(limit) {
+	struct vdpa_dev dev;
+	struct vdpa v;
+	char *mem;
+};
+
+FIXTURE_SETUP(limit)
+{
+	vdpa_init(&self->v);
+	self->dev.nl.fd = -1;
+	self->mem = guarded(1, MAP_SHARED);
+	ASSERT_NE(NULL, self->mem);
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	vdpa_close(&self->v);
+	vdpa_dev_del(&self->dev);
+	vdpa_reload("", "");
+}
+
+/* FAULTS 61: at the limit it ends, and goes on when there is room again. */
+TEST_F(limit, of_mappings)
+{
+	unsigned int i;
+	int ret = vdpa_reload("", "max_iotlb_entries=16");
+
+	if (!ret)
+		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m1", 0);
+	if (ret == -ENOENT)
+		SKIP(return, "no simulator of disks");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path,
+			     &(struct vdpa_config){ .features = VDPA_F_BASE }));
+	/* One is the fixture's. */
+	for (i = 1; i < 16; i++) {
+		ASSERT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	}
+	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	EXPECT_EQ(0, unmap(self->v.fd, IOVA + 5 * PAGE, 1));
+	EXPECT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA + 5 * PAGE, PAGE, self->mem));
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
+}
+
+/* The parent has no room: a batch that it refuses has changed nothing at all. */
+TEST_F(limit, of_the_parent)
+{
+	unsigned int i;
+	int ret = vdpa_reload("use_va=0 max_iotlb_entries=16", "");
+	long pinned = vdpa_pinned();
+
+	if (!ret)
+		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m2", 0);
+	if (ret == -ENOENT)
+		SKIP(return, "no simulator of disks");
+	ASSERT_EQ(0, ret);
+	/* One page of memory, so that it is one mapping of the parent's. */
+	ASSERT_EQ(0, vdpa_open(&self->v, self->dev.path,
+			       &(struct vdpa_config){ .features = VDPA_F_BASE }));
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	}
+	ASSERT_EQ(0, vdpa_batch(self->v.fd, 0, true));
+	ASSERT_EQ(0, unmap(self->v.fd, IOVA, PAGE));
+	for (i = 8; i < 32; i++) {
+		ASSERT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	}
+	EXPECT_EQ(-EFAULT, vdpa_batch(self->v.fd, 0, false));
+	EXPECT_EQ(pinned + 8, vdpa_pinned());
+	EXPECT_EQ(32, vdpa_proc_kb(0, "VmPin:"));
+	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA, PAGE, self->mem));
+	/* It is over, and others have their effect at once. */
+	for (i = 8; i < 16; i++) {
+		EXPECT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	}
+	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	vdpa_close(&self->v);
+	EXPECT_EQ(pinned, vdpa_pinned());
+}
+
+TEST_HARNESS_MAIN

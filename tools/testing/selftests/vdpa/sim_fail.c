@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fail the 1st, 2nd, 3rd ... allocation while a simulator is made, threads included,
+ * until it works: each failure is reported and leaves nothing. Needs a kernel with
+ * fault injection.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "libsim.h"
+#include "test.h"
+
+#define MOST	2000	/* no device has that many points of failure */
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Let injected failures hit every allocation of this task, without a backtrace. */
+static int injection_ready(void)
+{
+	static const char *const kinds[] = { "failslab", "fail_page_alloc" };
+	char path[128];
+	unsigned int i;
+
+	if (access("/proc/self/fail-nth", W_OK))
+		return -ENOENT;
+	for (i = 0; i < ARRAY_LEN(kinds); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", kinds[i]);
+		write_text(path, "0");
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", kinds[i]);
+		write_text(path, "N");
+	}
+	return 0;
+}
+
+static int new_failing(struct vnl *nl, const char *mgmt, int fd, int nth, bool *met)
+{
+	struct vnl_req req;
+	char text[16];
+	int ret;
+
+	vnl_begin(&req, VDPA_CMD_DEV_NEW, 0);
+	vnl_put_str(&req, VDPA_ATTR_DEV_NAME, "f0");
+	vnl_put_str(&req, VDPA_ATTR_MGMTDEV_DEV_NAME, mgmt);
+	vnl_put_u16(&req, VDPA_ATTR_DEV_NET_CFG_MAX_VQP, 2);
+	snprintf(text, sizeof(text), "%d", nth);
+	if (pwrite(fd, text, strlen(text), 0) < 0)
+		return -EIO;
+	ret = vnl_do(nl, &req, NULL, NULL);
+	memset(text, 0, sizeof(text));
+	/* What is left over may hit our own reading of it. */
+	*met = pread(fd, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
+	pwrite(fd, "0", 1, 0);
+	return ret;
+}
+
+FIXTURE(fail) {
+};
+
+FIXTURE_VARIANT(fail) {
+	const char *mgmt;
+};
+
+FIXTURE_VARIANT_ADD(fail, net) { "vdpasim_net" };
+FIXTURE_VARIANT_ADD(fail, blk) { "vdpasim_blk" };
+
+FIXTURE_SETUP(fail)
+{
+	if (injection_ready())
+		SKIP(return, "no fault injection in this kernel");
+}
+
+FIXTURE_TEARDOWN(fail)
+{
+}
+
+TEST_F_TIMEOUT(fail, fault_055_no_thread_no_device, 300)
+{
+	struct vdpa_dev dev;
+	unsigned int nth, refused = 0;
+	bool met = true;
+	int ret, fd;
+
+	ret = sim_dev_new(&dev, variant->mgmt, "f0", &(struct sim_attrs){});
+	if (ret == -ENOENT)
+		SKIP(return, "no simulators");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, vnl_dev_del(&dev.nl, "f0"));
+	fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	for (nth = 1; met && nth < MOST; nth++) {
+		ret = new_failing(&dev.nl, variant->mgmt, fd, nth, &met);
+		if (!ret) {
+			/* It was made; what failed was of no importance, or its announcement. */
+			ASSERT_EQ(0, vnl_dev_del(&dev.nl, "f0"));
+			continue;
+		}
+		EXPECT_TRUE(ret == -ENOMEM || ret == -ENOBUFS) {
+			TH_LOG("failure %u: %d", nth, ret);
+		}
+		refused++;
+		/* Our answer may be what was lost, and the device there. */
+		ret = vnl_dev_del(&dev.nl, "f0");
+		ASSERT_TRUE(!ret || ret == -ENODEV);
+	}
+	close(fd);
+	TH_LOG("%u points of failure, %u refused", nth - 1, refused);
+	EXPECT_GT(MOST, nth);
+	EXPECT_LT(20u, refused);
+	dev.name[0] = '\0';
+	vdpa_dev_del(&dev);
+}
+
+TEST_HARNESS_MAIN
