@@ -6,8 +6,8 @@ import pathlib
 import re
 
 DOC = pathlib.Path("Documentation/faults.rst")
-PROGRAMS = pathlib.Path("tools/testing/selftests/vhost")
-SUITES = pathlib.Path("drivers/vhost")
+PROGRAMS = pathlib.Path("tools/testing/selftests")
+SUITES = pathlib.Path("drivers")
 
 CASE = re.compile(r"^TEST(?:_F)?(?:_TIMEOUT|_SIGNAL)?\((?:\w+,\s*)?(\w+)", re.M)
 SUITE_CASE = re.compile(r"KUNIT_CASE\w*\((\w+)")
@@ -15,10 +15,10 @@ SUITE_CASE = re.compile(r"KUNIT_CASE\w*\((\w+)")
 
 def cases():
     """All tests there are, as (program, test)."""
-    for path in PROGRAMS.glob("*.c"):
+    for path in PROGRAMS.glob("*/*.c"):
         for name in CASE.findall(path.read_text()):
             yield path.stem, name
-    for path in SUITES.glob("*/*_kunit.c"):
+    for path in SUITES.glob("*/*/*_kunit.c"):
         for name in SUITE_CASE.findall(path.read_text()):
             yield path.stem, name
 

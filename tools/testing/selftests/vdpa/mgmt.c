@@ -128,7 +128,7 @@ TEST_F(mgmt, management_devices)
 	EXPECT_EQ(-ENODEV, vnl_do(&self->nl, &req, see, &s));
 	s.count = 0;
 	EXPECT_EQ(0, vnl_dump(&self->nl, VDPA_CMD_MGMTDEV_GET, see, &s));
-	EXPECT_EQ(2, s.count);
+	EXPECT_LE(2, s.count);
 }
 
 TEST_F(mgmt, made_shown_removed)
