@@ -170,6 +170,9 @@ TEST_F(mgmt, names)
 			printf("# name '%s'\n", bad[i]);
 		}
 	}
+	/* What sysfs has in the place of the device already. */
+	EXPECT_EQ(-EEXIST, vnl_dev_new(&self->nl, NET, "power"));
+	EXPECT_EQ(-EEXIST, vnl_dev_new(&self->nl, NET, "uevent"));
 	/* Longer than any file's name, and one that does not end. */
 	memset(name, 'x', sizeof(name) - 1);
 	EXPECT_EQ(-EINVAL, vnl_dev_new(&self->nl, NET, name));
