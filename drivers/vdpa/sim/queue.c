@@ -174,7 +174,8 @@ EXPORT_SYMBOL_NS_GPL(sim_queue_enter, "RINGSIDE");
  * sim_queue_enter_second - begin a turn of a queue within that of another
  * @q: the queue; all threads that take both take them in this order
  *
- * Context and return: as sim_queue_enter().
+ * Context: as sim_queue_enter().
+ * Return: see there.
  */
 bool sim_queue_enter_second(struct sim_queue *q)
 {

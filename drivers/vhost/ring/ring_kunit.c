@@ -581,7 +581,8 @@ static void start_refused(struct kunit *test)
 	}
 	for (i = 0; i < 3; i++) {
 		cfg = r->cfg;
-		*(i == 0 ? &cfg.addr.desc : i == 1 ? &cfg.addr.driver : &cfg.addr.device) = nowhere(r);
+		*(i == 0 ? &cfg.addr.desc : i == 1 ? &cfg.addr.driver :
+		  &cfg.addr.device) = nowhere(r);
 		KUNIT_EXPECT_EQ(test, devq_start(&r->dq, &cfg), -EFAULT);
 		KUNIT_EXPECT_FALSE(test, devq_running(&r->dq));
 	}
