@@ -5,16 +5,14 @@
 #ifndef RINGSIDE_COMPAT_DEVICE_H
 #define RINGSIDE_COMPAT_DEVICE_H
 
-/*
- * pre-6.11: a bus could change the driver it matched, and was itself changed by the
- * driver core. Arguments have no name to test.
- */
+/* pre-6.11: a bus could change the driver it matched. Arguments have no name to test. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 #define COMPAT_MATCH_DRIVER	struct device_driver
-#define COMPAT_BUS_TYPE		struct bus_type
 #else
 #define COMPAT_MATCH_DRIVER	const struct device_driver
-#define COMPAT_BUS_TYPE		const struct bus_type
 #endif
+
+/* pre-6.9: a bus was changed by the driver core. What drivers say of theirs is its type. */
+#define COMPAT_BUS_TYPE		typeof(*((struct device_driver *)NULL)->bus)
 
 #endif
