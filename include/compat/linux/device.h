@@ -12,4 +12,7 @@
 #define COMPAT_MATCH_DRIVER	const struct device_driver
 #endif
 
+/* pre-6.9: a bus was changed by the driver core. What drivers say of theirs is its type. */
+#define COMPAT_BUS_TYPE		typeof(*((struct device_driver *)NULL)->bus)
+
 #endif

@@ -21,7 +21,7 @@
 #include "test.h"
 
 #define BLOCK		4096
-#define BLOCKS		2048
+#define BLOCKS		512
 #define SECTORS		(BLOCKS * BLOCK / 512)
 /* An Ethernet type for local experiments. */
 #define ETH_TEST	0x88b5
@@ -135,7 +135,7 @@ static unsigned int check_blocks(int fd, const uint8_t *round)
 	return bad;
 }
 
-TEST_F(virtio, disk_keeps_what_is_written)
+TEST_F_TIMEOUT(virtio, disk_keeps_what_is_written, 120)
 {
 	static uint8_t round[BLOCKS];
 	uint64_t zeroes[2] = { 8 * BLOCK, 4 * BLOCK }, size;
@@ -150,7 +150,7 @@ TEST_F(virtio, disk_keeps_what_is_written)
 	EXPECT_EQ(SECTORS * 512, size);
 	for (i = 0; i < BLOCKS; i++)
 		bad += !write_block(fd, buf, i, 0);
-	/* Again, in another order: 5 and 2048 have no divisor in common. */
+	/* Again, in another order: 5 and 512 have no divisor in common. */
 	for (i = 0; i < BLOCKS / 2; i++) {
 		unsigned int index = i * 5 % BLOCKS;
 
@@ -206,7 +206,7 @@ static void *write_on(void *arg)
 }
 
 /* A disk goes in the middle of writing: the writer is told so, nobody hangs. */
-TEST_F(virtio, disk_goes_while_written)
+TEST_F_TIMEOUT(virtio, disk_goes_while_written, 120)
 {
 	struct writer w[3];
 	unsigned int i;
