@@ -10,6 +10,7 @@
 #include <linux/etherdevice.h>
 #include <linux/file.h>
 #include <linux/kthread.h>
+#include <linux/module.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -515,3 +516,8 @@ static struct kunit_suite vdpa_netlink_suite = {
 };
 
 kunit_test_suite(vdpa_netlink_suite);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("Ringside developers");
+MODULE_DESCRIPTION("Unit tests of the vDPA bus and its netlink family");
+MODULE_IMPORT_NS("RINGSIDE");

@@ -13,13 +13,17 @@ static struct test_parent *parent_of(struct vdpa_device *vdev)
 	return container_of(vdev->mgmt, struct test_parent, mgmt);
 }
 
-/* The next thread at this place stays there until go is completed. */
+/**
+ * test_hold_next - keep the next thread that comes by
+ * @hold: where; it stays until test_hold.go is completed
+ */
 void test_hold_next(struct test_hold *hold)
 {
 	reinit_completion(&hold->there);
 	reinit_completion(&hold->go);
 	WRITE_ONCE(hold->on, true);
 }
+EXPORT_SYMBOL_NS_GPL(test_hold_next, "RINGSIDE");
 
 static void test_hold_here(struct test_hold *hold)
 {
@@ -193,7 +197,9 @@ static int test_dev_add(struct vdpa_mgmt_dev *mgmt, const char *name,
 	vdev->config_size = TEST_CONFIG_SIZE;
 	vdev->nvqs = 3;
 	vdev->vq_num_max = 256;
-	err = vdpa_device_add(vdev);
+	/* Drivers that happen to be loaded are none of the test's. */
+	vdev->driver_override = kstrdup(parent->driver ?: "none", GFP_KERNEL);
+	err = vdev->driver_override ? vdpa_device_add(vdev) : -ENOMEM;
 	if (err)
 		put_device(&vdev->dev);
 	return err;
@@ -240,8 +246,12 @@ struct test_parent *test_parent_new(struct kunit *test, const char *name)
 	KUNIT_ASSERT_EQ(test, vdpa_mgmt_register(&parent->mgmt), 0);
 	return parent;
 }
+EXPORT_SYMBOL_NS_GPL(test_parent_new, "RINGSIDE");
 
-/* Its devices go with it. */
+/**
+ * test_parent_end - end a management device and its devices
+ * @parent: the management device; nothing if it ended before
+ */
 void test_parent_end(struct test_parent *parent)
 {
 	if (!parent->mgmt.dev)
@@ -250,8 +260,9 @@ void test_parent_end(struct test_parent *parent)
 	root_device_unregister(parent->mgmt.dev);
 	parent->mgmt.dev = NULL;
 }
+EXPORT_SYMBOL_NS_GPL(test_parent_end, "RINGSIDE");
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("Ringside developers");
-MODULE_DESCRIPTION("Unit tests of the vDPA bus and its netlink family");
+MODULE_DESCRIPTION("Parent of vDPA devices for unit tests");
 MODULE_IMPORT_NS("RINGSIDE");

@@ -28,6 +28,7 @@ struct test_hold {
  * @mgmt: the management device
  * @ids: what it makes
  * @device_id: what the next device is
+ * @driver: which driver is to have it, NULL for none
  * @ops: of the next device
  * @add: within dev_add()
  * @get_config: within get_config()
@@ -42,6 +43,7 @@ struct test_parent {
 	struct vdpa_mgmt_dev mgmt;
 	u32 ids[3];
 	u32 device_id;
+	const char *driver;
 	struct vdpa_ops ops;
 	struct test_hold add;
 	struct test_hold get_config;

@@ -60,6 +60,22 @@ static void vhost_vdpa_detach(struct vhost_vdpa_file *file)
 	vdev->ops->set_config_cb(vdev, &nobody);
 }
 
+static void vhost_vdpa_irqs_start(struct vhost_vdpa_file *file)
+{
+	u32 i;
+
+	for (i = 0; i < file->vdev->nvqs; i++)
+		vhost_vdpa_irq_start(&file->vqs[i]);
+}
+
+static void vhost_vdpa_irqs_stop(struct vhost_vdpa_file *file)
+{
+	u32 i;
+
+	for (i = 0; i < file->vdev->nvqs; i++)
+		vhost_vdpa_irq_stop(&file->vqs[i]);
+}
+
 /**
  * vhost_vdpa_reset - the device as it was when it was opened
  * @file: the file
@@ -78,11 +94,12 @@ int vhost_vdpa_reset(struct vhost_vdpa_file *file)
 	int err, ret;
 	u32 i;
 
-	for (i = 0; i < vdev->nvqs; i++)
-		vhost_vdpa_irq_stop(&file->vqs[i]);
+	vhost_vdpa_irqs_stop(file);
 	ret = vdpa_reset(vdev);
-	if (ret)
+	if (ret) {
+		vhost_vdpa_irqs_start(file);
 		return ret;
+	}
 	file->suspended = false;
 	file->batch = false;
 	for (i = 0; i < vdev->nvqs; i++)
@@ -113,8 +130,7 @@ void vhost_vdpa_disown(struct vhost_vdpa_file *file)
 
 	mutex_lock(&file->mutex);
 	file->backend_features = 0;
-	for (i = 0; i < vdev->nvqs; i++)
-		vhost_vdpa_irq_stop(&file->vqs[i]);
+	vhost_vdpa_irqs_stop(file);
 	vdpa_reset(vdev);
 	vhost_vdpa_detach(file);
 	/* Nobody else changes them, so that there is nothing to be killed over. */
@@ -213,15 +229,13 @@ int vhost_vdpa_get_status(struct vhost_vdpa_file *file, void *arg, void __user *
 int vhost_vdpa_set_status(struct vhost_vdpa_file *file, void *arg, void __user *user)
 {
 	u8 status = *(u8 *)arg, old = vdpa_get_status(file->vdev);
-	u32 i;
 
 	if (!status)
 		return vhost_vdpa_reset(file);
 	if (old & ~status)
 		return -EINVAL;
 	vdpa_set_status(file->vdev, status);
-	for (i = 0; i < file->vdev->nvqs; i++)
-		vhost_vdpa_irq_start(&file->vqs[i]);
+	vhost_vdpa_irqs_start(file);
 	return 0;
 }
 

@@ -119,7 +119,7 @@ int vhost_vdpa_message(struct vhost_vdpa_file *file, u32 asid,
 		       const struct vhost_iotlb_msg *msg)
 {
 	lockdep_assert_held(&file->mutex);
-	if (file->mm != current->mm)
+	if (!file->mm || file->mm != current->mm)
 		return -EPERM;
 	if (asid >= file->vdev->nas || (file->batch && asid != file->batch_asid))
 		return -EINVAL;

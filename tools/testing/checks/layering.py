@@ -17,7 +17,7 @@ ALLOWED = {
     "ring": {"memmap"},
     "core": {"memmap", "ring"},
     "net": {"core", "ring", "memmap"},
-    "vdpa": {"core"},
+    "vdpa": {"core", "memmap"},
 }
 BASE = "drivers/vhost"
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')

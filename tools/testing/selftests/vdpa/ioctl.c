@@ -74,8 +74,8 @@ TEST_F(ioctl, what_it_is)
 	EXPECT_EQ(num, vdpa_get_vring_size(self->fd, 0));
 }
 
-/* FAULTS 59: one at a time. */
-TEST_F(ioctl, one_opener)
+/* One at a time. */
+TEST_F(ioctl, fault_059_one_opener)
 {
 	EXPECT_EQ(-EBUSY, vhost_open(self->dev.path, 0));
 	close(self->fd);
@@ -264,8 +264,7 @@ TEST_F(ioctl, backend_features)
 	}
 }
 
-/* FAULTS 124 */
-TEST_F(ioctl, vring_num)
+TEST_F(ioctl, fault_124_queue_size)
 {
 	unsigned int max = vdpa_get_vring_num(self->fd), n;
 
@@ -308,8 +307,8 @@ TEST_F(ioctl, vring_addr)
 	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
 }
 
-/* FAULTS 123, 124: what was refused left nothing behind, what was taken works. */
-TEST_F(ioctl, running)
+/* What was refused left nothing behind, what was taken works. */
+TEST_F(ioctl, fault_123_changes_while_running)
 {
 	struct vhost_vring_addr a = self->v.vq[0].addr;
 	int base;
@@ -335,8 +334,8 @@ TEST_F(ioctl, running)
 	EXPECT_EQ(4, vhost_get_vring_base(self->fd, 0));
 }
 
-/* FAULTS 44: who does not get through leaves the one before him at work. */
-TEST_F(ioctl, eventfds)
+/* Who does not get through leaves the one before him at work. */
+TEST_F(ioctl, fault_044_bad_eventfd_keeps_the_old)
 {
 	int file = open("/dev/null", O_RDWR | O_CLOEXEC), second = event_new();
 	int closed = dup(file);
@@ -378,6 +377,19 @@ TEST_F(ioctl, eventfds)
 	close(file);
 }
 
+/* Who has the device call itself gets no more than what he asked for. */
+TEST_F(ioctl, kick_is_call)
+{
+	int both = self->v.vq[0].kick;
+
+	EXPECT_EQ(0, vhost_set_vring_call(self->fd, 0, both));
+	EXPECT_EQ(0, vdpa_set_config_call(self->fd, both));
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, 4096, 1));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, 4096, 2));
+	EXPECT_EQ(4, vhost_get_vring_base(self->fd, 0));
+}
+
 /* A call eventfd outlives a reset, as it is the VMM's. */
 TEST_F(ioctl, call_after_reset)
 {
@@ -393,8 +405,7 @@ TEST_F(ioctl, call_after_reset)
 	EXPECT_LT(0, event_wait(self->v.vq[0].call, VDPA_TIMEOUT_MS));
 }
 
-/* FAULTS 125 */
-TEST_F(ioctl, groups)
+TEST_F(ioctl, fault_125_group_while_running)
 {
 	int groups = vdpa_get_group_num(self->fd), spaces = vdpa_get_as_num(self->fd);
 
@@ -410,8 +421,7 @@ TEST_F(ioctl, groups)
 	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
 }
 
-/* FAULTS 102 */
-TEST_F(ioctl, config)
+TEST_F(ioctl, fault_102_more_than_there_is)
 {
 	uint32_t size = vdpa_get_config_size(self->fd), i;
 	unsigned char a[512], b[512];
@@ -457,8 +467,8 @@ TEST_F(ioctl, config_pointers)
 	munmap(page, 4096);
 }
 
-/* FAULTS 42, 43: no simulator has a doorbell, but what is asked is looked at first. */
-TEST_F(ioctl, doorbell)
+/* No simulator has a doorbell, but what is asked is looked at first. */
+TEST_F(ioctl, fault_042_doorbell_of_no_queue)
 {
 	static const off_t wrong[] = { 1, 65535, 65536, INT64_C(1) << 40 };
 	unsigned int i;

@@ -96,8 +96,8 @@ static long pin_kb(const struct vdpa *v)
 	return vdpa_proc_kb(0, "VmPin:") - (long)(v->ram_size >> 10);
 }
 
-/* FAULTS 63, 94, 126: malformed is EINVAL, refused is EFAULT, and nothing is mapped. */
-TEST_F(maps, edges)
+/* Malformed is EINVAL, refused is EFAULT, and nothing is mapped. */
+TEST_F(maps, fault_063_094_borders)
 {
 	const uint64_t top = UINT64_MAX - PAGE + 1;
 	char *mem = self->mem;
@@ -132,7 +132,7 @@ TEST_F(maps, edges)
 	}
 }
 
-TEST_F(maps, overlaps)
+TEST_F(maps, fault_126_overlaps)
 {
 	char *mem = self->mem;
 	uint64_t i;
@@ -158,8 +158,8 @@ TEST_F(maps, overlaps)
 	EXPECT_EQ(0, map(self->fd, 2 * IOVA, 4 * PAGE, mem));
 }
 
-/* FAULTS 126: what is touched goes as a whole. */
-TEST_F(maps, partial_unmap)
+/* What is touched goes as a whole. */
+TEST_F(maps, fault_126_whole_mappings_go)
 {
 	char *mem = self->mem;
 
@@ -271,8 +271,8 @@ TEST_F(maps, address_spaces)
 	EXPECT_EQ(-EFAULT, vdpa_map(self->fd, 0, IOVA + PAGE, PAGE, self->mem, RW));
 }
 
-/* FAULTS 126: exactly the bytes that were named, however they lie in pages. */
-TEST_F(maps, unaligned)
+/* Exactly the bytes that were named, however they lie in pages. */
+TEST_F(maps, fault_126_exact_bytes)
 {
 	static const struct { uint64_t iova, uaddr, size; } odd[] = {
 		{ 0x10, 0x10, 8192 }, { 0, 0x210, 4096 }, { 0x333, 0, 12288 },
@@ -321,8 +321,8 @@ TEST_F(maps, remap)
 	EXPECT_EQ(0x5a, self->mem[PAGE]);
 }
 
-/* FAULTS 127: private memory is memory; a hole, or what may not be written, is refused. */
-TEST_F(maps, kinds_of_memory)
+/* Private memory is memory; a hole, or what may not be written, is refused. */
+TEST_F(maps, fault_127_holes_and_private_memory)
 {
 	char *ram = self->v.ram, *target = ram + (IOVA - self->v.iova);
 	char *p = guarded(8, MAP_PRIVATE);
@@ -348,8 +348,8 @@ TEST_F(maps, kinds_of_memory)
 	}
 }
 
-/* FAULTS 48: whatever fails half-way lets go of what it had. */
-TEST_F(maps, pins_of_failures)
+/* Whatever fails half-way lets go of what it had. */
+TEST_F(maps, fault_048_failures_half_way)
 {
 	unsigned int i;
 
@@ -470,8 +470,7 @@ TEST_F(maps, owner_gone)
 	EXPECT_EQ(self->pinned, vdpa_pinned());
 }
 
-/* FAULTS 129 */
-TEST_F(maps, reset)
+TEST_F(maps, fault_129_mappings_and_reset)
 {
 	unsigned int i;
 
@@ -614,8 +613,8 @@ TEST_F(maps, batch_under_traffic)
 	TH_LOG("%u rounds of mapping, %u of traffic", s.rounds, n);
 }
 
-/* FAULTS 53: no mapping, no access; whoever has the file has nothing else. */
-TEST_F(maps, none)
+/* No mapping, no access; whoever has the file has nothing else. */
+TEST_F(maps, fault_053_no_mapping_left)
 {
 	char *ram = self->v.ram;
 	struct drv_done done;
@@ -632,8 +631,8 @@ TEST_F(maps, none)
 	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
 }
 
-/* FAULTS 53: nor from the first moment on. */
-TEST_F(maps, none_ever)
+/* Nor from the first moment on. */
+TEST_F(maps, fault_053_no_mapping_ever)
 {
 	char *ram;
 	struct drv_done done;
@@ -708,8 +707,8 @@ FIXTURE_TEARDOWN(limit)
 	vdpa_reload("", "");
 }
 
-/* FAULTS 61: at the limit it ends, and goes on when there is room again. */
-TEST_F(limit, of_mappings)
+/* At the limit it ends, and goes on when there is room again. */
+TEST_F(limit, fault_061_limit_of_mappings)
 {
 	unsigned int i;
 	int ret = vdpa_reload("", "max_iotlb_entries=16");
@@ -734,7 +733,7 @@ TEST_F(limit, of_mappings)
 }
 
 /* The parent has no room: a batch that it refuses has changed nothing at all. */
-TEST_F(limit, of_the_parent)
+TEST_F(limit, fault_061_limit_of_the_parent)
 {
 	unsigned int i;
 	int ret = vdpa_reload("use_va=0 max_iotlb_entries=16", "");
@@ -765,6 +764,33 @@ TEST_F(limit, of_the_parent)
 		EXPECT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
 	}
 	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
+	vdpa_close(&self->v);
+	EXPECT_EQ(pinned, vdpa_pinned());
+}
+
+/* A guest's memory, in as many pieces as the kernel had: tens of thousands at worst. */
+TEST_F(limit, scattered_memory)
+{
+	const size_t size = 64 << 20;
+	int ret = vdpa_reload("use_va=0 max_iotlb_entries=1000000", "");
+	long pinned = vdpa_pinned();
+	char *ram;
+
+	if (!ret)
+		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m3", 0);
+	if (ret == -ENOENT)
+		SKIP(return, "no simulator of disks");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path, &(struct vdpa_config){
+			     .features = VDPA_F_BASE, .ram_size = size }));
+	EXPECT_EQ(size >> 10, vdpa_proc_kb(0, "VmPin:"));
+	EXPECT_EQ(pinned + (long)(size / PAGE), vdpa_pinned());
+	ASSERT_EQ(0, vdpa_start(&self->v));
+	ram = self->v.ram;
+	memset(ram + size - 512, 0x42, 512);
+	EXPECT_EQ(0, vblk_io(&self->v, VBLK_OUT, 0, ram + size - 512, 512));
+	EXPECT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, ram + size / 2, 512));
+	EXPECT_EQ(0x42, ram[size / 2 + 511]);
 	vdpa_close(&self->v);
 	EXPECT_EQ(pinned, vdpa_pinned());
 }

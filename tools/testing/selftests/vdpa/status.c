@@ -79,8 +79,8 @@ TEST_F(status, order)
 	EXPECT_EQ(0, vblk_check(&self->v, 0, SECTOR, 2));
 }
 
-/* A reset forgets queues; nothing happens to buffers after it (FAULTS 135). */
-TEST_F(status, reset)
+/* A reset forgets queues; nothing happens to buffers after it. */
+TEST_F(status, fault_135_reset)
 {
 	struct drv_done done;
 	unsigned int i;
@@ -100,8 +100,8 @@ TEST_F(status, reset)
 	EXPECT_EQ(0x5a, self->buf[0]);
 }
 
-/* FAULTS 130: a kick from before a reset does not make a queue run after it. */
-TEST_F(status, kick_before_reset)
+/* A kick from before a reset does not make a queue run after it. */
+TEST_F(status, fault_130_kick_before_reset)
 {
 	ASSERT_EQ(0, vdpa_start(&self->v));
 	ASSERT_EQ(0, vdpa_suspend(self->fd));
@@ -113,8 +113,8 @@ TEST_F(status, kick_before_reset)
 	EXPECT_EQ(0, vblk_check(&self->v, 0, SECTOR, 1));
 }
 
-/* FAULTS 136: a queue goes on where it was told to. */
-TEST_F(status, base)
+/* A queue goes on where it was told to. */
+TEST_F(status, fault_136_base)
 {
 	static const unsigned int base[] = { 100, 0xffff, 0x8000, 0 };
 	unsigned int i;
@@ -134,8 +134,7 @@ TEST_F(status, base)
 	}
 }
 
-/* FAULTS 130 */
-TEST_F(status, suspend)
+TEST_F(status, fault_130_suspend)
 {
 	unsigned int i;
 
@@ -250,7 +249,7 @@ TEST_F(status, goes_on)
 }
 
 /* Enabled before DRIVER_OK, as for QEMU's generic device, or after; kicked before. */
-TEST_F(status, enable)
+TEST_F(status, fault_135_enable)
 {
 	unsigned int i;
 
@@ -280,7 +279,7 @@ TEST_F(status, enable)
 		EXPECT_EQ(1, done_in(&self->v, VDPA_QUIET_MS)) {
 			TH_LOG("way %u", i);
 		}
-		/* FAULTS 135: enabled is enabled. */
+		/* Enabled is enabled. */
 		EXPECT_EQ(0, vdpa_set_vring_enable(self->fd, 0, 1));
 		EXPECT_EQ(0, vdpa_set_vring_enable(self->fd, 0, 1));
 		EXPECT_EQ(1, vhost_get_vring_base(self->fd, 0));
@@ -320,8 +319,8 @@ static void see_negotiated(const struct vnl_answer *a, void *arg)
 	*(uint64_t *)arg = vnl_num(a, VDPA_ATTR_DEV_NEGOTIATED_FEATURES);
 }
 
-/* FAULTS 132: who looks at the configuration, on either side, negotiates nothing. */
-TEST_F(status, looked_at)
+/* Who looks at the configuration, on either side, negotiates nothing. */
+TEST_F(status, fault_132_looked_at)
 {
 	uint64_t end = now_ms() + 500 * stress_seconds(1), features;
 	struct show s = { .dev = &self->dev };

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The commands under "vDPA in five commands" in the README, as they stand there.
+set -euo pipefail
+
+usage()
+{
+	cat <<'USAGE'
+Usage: quickstart.sh
+To be called inside a lab kernel, as root. Output is TAP.
+USAGE
+}
+
+case ${1:-} in
+'') ;;
+-h | --help) usage; exit 0 ;;
+*) usage >&2; exit 2 ;;
+esac
+
+# The lab is root already, and not everywhere has sudo.
+# shellcheck disable=SC2317 # called by what eval runs
+sudo()
+{
+	"$@"
+}
+
+readme=${RINGSIDE_TOP:-$(cd "$(dirname "$0")/../../../.." && pwd)}/README.md
+mapfile -t commands < <(awk '
+	/^## / { here = $0 == "## vDPA in five commands" }
+	here && /^    / { sub(/^    /, ""); print }' "$readme")
+echo TAP version 13
+echo 1..6
+status=0
+# verdict NUMBER WHAT: of the command before.
+verdict()
+{
+	if [ "$ret" -eq 0 ]; then
+		echo "ok $1 - $2"
+	else
+		echo "not ok $1 - $2"
+		status=1
+	fi
+}
+ret=0
+[ "${#commands[@]}" -eq 5 ] || ret=1
+verdict 1 'five of them'
+for i in 0 1 2 3 4; do
+	ret=0
+	output=$(eval "${commands[i]}" 2>&1) || ret=$?
+	[ -z "$output" ] || printf '# %s\n' "${output//$'\n'/$'\n'# }"
+	verdict $((i + 2)) "${commands[i]}"
+done
+exit "$status"
