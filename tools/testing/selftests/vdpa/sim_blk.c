@@ -254,6 +254,9 @@ TEST_F(disk, shapes)
 		{ { { BEYOND, 16, false }, { status, 1, true } }, 2, 0, 0xff },
 		{ { { at, 16, false }, { BEYOND, 1, true } }, 2, 0, 0xff },
 		{ { { at, 16, false }, { BEYOND, 512, true }, { status, 1, true } }, 3, 0, 0xff },
+		/* A length would say that the data was written. */
+		{ { { at, 16, false }, { data, 511, true }, { status, 1, true } }, 3, 0,
+		  VIRTIO_BLK_S_IOERR },
 	};
 
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
