@@ -85,7 +85,7 @@ static void vdpa_bus_remove(struct device *dev)
 	vdpa_driver_of(dev)->remove(dev_to_vdpa(dev));
 }
 
-struct bus_type vdpa_bus = {
+COMPAT_BUS_TYPE vdpa_bus = {
 	.name = "vdpa",
 	.dev_groups = vdpa_dev_groups,
 	.match = vdpa_bus_match,

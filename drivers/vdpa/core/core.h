@@ -3,11 +3,12 @@
 #define RINGSIDE_VDPA_CORE_H
 /* What the bus's own files tell each other. */
 
+#include <linux/device.h>
 #include <linux/vdpa.h>
 #include <linux/vdpa_mgmt.h>
 
 /* bus.c */
-extern struct bus_type vdpa_bus;
+extern COMPAT_BUS_TYPE vdpa_bus;
 
 /* device.c */
 int vdpa_device_vacate(struct vdpa_device *vdev, bool leave);

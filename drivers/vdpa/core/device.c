@@ -16,6 +16,7 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 #include <linux/xarray.h>
 
 #include "core.h"
@@ -40,18 +41,32 @@ static void vdpa_device_release(struct device *dev)
 	vdpa_mgmt_put(mgmt);
 }
 
-/* Puts it into the table, if no other has its name. */
-static int vdpa_device_enter(struct vdpa_device *vdev, const char *name)
+/* Devices of the bus, and what else sysfs has beside them: attributes of the parent. */
+static bool vdpa_name_taken(const struct vdpa_mgmt_dev *mgmt, const char *name)
 {
+	struct kernfs_node *node = sysfs_get_dirent(mgmt->dev->kobj.sd, name);
 	struct vdpa_device *other;
 	unsigned long index;
-	int err = 0;
 
-	mutex_lock(&vdpa_devices_lock);
+	lockdep_assert_held(&vdpa_devices_lock);
+	if (node) {
+		sysfs_put(node);
+		return true;
+	}
 	xa_for_each(&vdpa_devices, index, other)
 		if (!strcmp(dev_name(&other->dev), name))
-			err = -EEXIST;
-	if (!err)
+			return true;
+	return false;
+}
+
+/* Puts it into the table, if no other has its name. */
+static int vdpa_device_enter(struct vdpa_device *vdev, const struct vdpa_mgmt_dev *mgmt,
+			     const char *name)
+{
+	int err = -EEXIST;
+
+	mutex_lock(&vdpa_devices_lock);
+	if (!vdpa_name_taken(mgmt, name))
 		err = dev_set_name(&vdev->dev, "%s", name);
 	if (!err)
 		err = xa_alloc(&vdpa_devices, &vdev->index, vdev, xa_limit_31b, GFP_KERNEL);
@@ -82,7 +97,7 @@ int vdpa_device_init(struct vdpa_device *vdev, struct vdpa_mgmt_dev *mgmt,
 
 	if (!mgmt || !ops || !ops->free)
 		return -EINVAL;
-	err = vdpa_device_enter(vdev, name);
+	err = vdpa_device_enter(vdev, mgmt, name);
 	if (err) {
 		kfree_const(vdev->dev.kobj.name);
 		vdev->dev.kobj.name = NULL;

@@ -35,7 +35,7 @@
  * @sock: the same
  * @family: number of the family
  * @buf: the last message received
- * @count: answers to the last request
+ * @count: answers to the last request, about what is the tests' own
  * @attr: attributes of the last answer, in @buf
  * @names: names of devices in the answers, one after another, a space behind each
  */
@@ -61,6 +61,14 @@ struct fixture {
 	struct client client;
 };
 
+/* Of the tests' own parents, as far as an answer says: others may be there. */
+static bool is_ours(struct nlattr **attr)
+{
+	const struct nlattr *mgmt = attr[VDPA_ATTR_MGMTDEV_DEV_NAME];
+
+	return !mgmt || strstarts(nla_data(mgmt), "vdpatest");
+}
+
 static int take(struct client *c, int len)
 {
 	struct nlmsghdr *nlh = (void *)c->buf;
@@ -71,6 +79,8 @@ static int take(struct client *c, int len)
 		if (nlh->nlmsg_type == NLMSG_DONE)
 			return 0;
 		nlmsg_parse_deprecated(nlh, GENL_HDRLEN, c->attr, VDPA_ATTR_MAX, NULL, NULL);
+		if (!is_ours(c->attr))
+			continue;
 		c->count++;
 		if (c->attr[VDPA_ATTR_DEV_NAME]) {
 			strlcat(c->names, nla_data(c->attr[VDPA_ATTR_DEV_NAME]),

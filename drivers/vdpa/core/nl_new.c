@@ -207,6 +207,9 @@ static int vdpa_nl_make(struct vdpa_mgmt_dev *mgmt, const struct vdpa_config *co
 		err = mgmt->ops->dev_add(mgmt, nla_data(info->attrs[VDPA_ATTR_DEV_NAME]), config,
 					 info->extack);
 	}
+	/* Somebody was faster, or it is the name of something else in sysfs. */
+	if (err == -EEXIST)
+		NL_SET_ERR_MSG(info->extack, "this name is taken");
 	mutex_unlock(&mgmt->lock);
 	return err;
 }

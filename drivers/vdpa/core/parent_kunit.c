@@ -227,7 +227,8 @@ struct test_parent *test_parent_new(struct kunit *test, const char *name)
 	struct test_parent *parent = kunit_kzalloc(test, sizeof(*parent), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, parent);
-	parent->ids[0] = parent->device_id = VIRTIO_ID_NET;
+	parent->ids[0] = VIRTIO_ID_NET;
+	parent->device_id = VIRTIO_ID_NET;
 	parent->ops = test_ops;
 	init_completion(&parent->add.there);
 	init_completion(&parent->add.go);

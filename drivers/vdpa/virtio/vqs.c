@@ -162,6 +162,7 @@ int virtio_vdpa_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 		vdpa->ops->set_config_cb(vdpa, &cb);
 	return err;
 }
+
 COMPAT_DEFINE_FIND_VQS(virtio_vdpa_find_vqs)
 
 /**

@@ -128,7 +128,9 @@ static void fault_143_queues_that_are_left_out(struct kunit *test)
 	seen.names[0] = "first";
 	seen.names[2] = "second";
 	seen.names[3] = "third";
-	seen.with_callback[0] = seen.with_callback[2] = seen.with_callback[3] = true;
+	seen.with_callback[0] = true;
+	seen.with_callback[2] = true;
+	seen.with_callback[3] = true;
 	/* The first is for any processor, the others share them all. */
 	seen.affinity.pre_vectors = 1;
 	KUNIT_ASSERT_EQ(test, test_add(parent), 0);
@@ -156,7 +158,8 @@ static void fault_143_queues_without_callback(struct kunit *test)
 	seen.names[0] = "polled";
 	seen.names[1] = "spread";
 	seen.names[2] = "last";
-	seen.with_callback[1] = seen.with_callback[2] = true;
+	seen.with_callback[1] = true;
+	seen.with_callback[2] = true;
 	seen.affinity.post_vectors = 1;
 	KUNIT_ASSERT_EQ(test, test_add(parent), 0);
 	KUNIT_ASSERT_EQ(test, seen.err, 0);

@@ -86,6 +86,7 @@ int compat_##fn(struct virtio_device *vdev, unsigned int nvqs,			\
 	kfree(info);								\
 	return err;								\
 }
+
 #define COMPAT_DECLARE_FIND_VQS(fn)						\
 int compat_##fn(struct virtio_device *vdev, unsigned int nvqs,			\
 		struct virtqueue *vqs[], vq_callback_t *callbacks[],		\
@@ -95,8 +96,9 @@ int compat_##fn(struct virtio_device *vdev, unsigned int nvqs,			\
 #else
 #define COMPAT_DEFINE_FIND_VQS(fn)
 #define COMPAT_DECLARE_FIND_VQS(fn)						\
-int fn(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],	\
-       struct virtqueue_info vqs_info[], struct irq_affinity *desc)
+int fn(struct virtio_device *vdev, unsigned int nvqs,				\
+	struct virtqueue *vqs[], struct virtqueue_info vqs_info[],		\
+	struct irq_affinity *desc)
 #define COMPAT_FIND_VQS(fn)	fn
 #endif
 

@@ -128,7 +128,7 @@ TEST_F(mgmt, management_devices)
 	EXPECT_EQ(-ENODEV, vnl_do(&self->nl, &req, see, &s));
 	s.count = 0;
 	EXPECT_EQ(0, vnl_dump(&self->nl, VDPA_CMD_MGMTDEV_GET, see, &s));
-	EXPECT_EQ(2, s.count);
+	EXPECT_LE(2, s.count);
 }
 
 TEST_F(mgmt, made_shown_removed)
@@ -170,6 +170,9 @@ TEST_F(mgmt, names)
 			printf("# name '%s'\n", bad[i]);
 		}
 	}
+	/* What sysfs has in the place of the device already. */
+	EXPECT_EQ(-EEXIST, vnl_dev_new(&self->nl, NET, "power"));
+	EXPECT_EQ(-EEXIST, vnl_dev_new(&self->nl, NET, "uevent"));
 	/* Longer than any file's name, and one that does not end. */
 	memset(name, 'x', sizeof(name) - 1);
 	EXPECT_EQ(-EINVAL, vnl_dev_new(&self->nl, NET, name));
