@@ -4,12 +4,15 @@
  * and a reset heals it. And a VMM that is killed while the device waits for a page of
  * its memory.
  */
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "libhold.h"
 #include "libsim.h"
 #include "test.h"
 
@@ -297,6 +300,62 @@ TEST_F_TIMEOUT(disk, fuzz, STRESS_TIMEOUT)
 }
 
 /* ---- a page that nobody delivers ---- */
+
+/*
+ * As libhold.h has it for vhost, whose helpers live in a network namespace of their own:
+ * there is no vdpa family of netlink there.
+ */
+#define HOLD_SIZE	4096
+
+struct hold {
+	int uffd;
+	char *page;
+};
+
+static int hold_open(struct hold *h)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range.len = HOLD_SIZE,
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	h->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (h->uffd < 0)
+		return -errno;
+	h->page = mmap(NULL, HOLD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (h->page == MAP_FAILED)
+		return -errno;
+	reg.range.start = (uintptr_t)h->page;
+	if (ioctl(h->uffd, UFFDIO_API, &api) || ioctl(h->uffd, UFFDIO_REGISTER, &reg))
+		return -errno;
+	return 0;
+}
+
+static void hold_close(struct hold *h)
+{
+	close(h->uffd);
+	munmap(h->page, HOLD_SIZE);
+}
+
+/* Wait until somebody waits for the page. */
+static int hold_met(struct hold *h, unsigned int timeout_ms)
+{
+	struct pollfd p = { .fd = h->uffd, .events = POLLIN };
+
+	return poll(&p, 1, timeout_ms) == 1 ? 0 : -ETIMEDOUT;
+}
+
+static int hold_release(struct hold *h, const void *content, size_t len)
+{
+	static char page[HOLD_SIZE] __attribute__((aligned(HOLD_SIZE)));
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)h->page, .src = (uintptr_t)page, .len = HOLD_SIZE,
+	};
+
+	memcpy(page, content, len);
+	return ioctl(h->uffd, UFFDIO_COPY, &copy) ? -errno : 0;
+}
 
 enum call { CALL_NONE, CALL_SUSPEND, CALL_RESET, CALL_GET_BASE, CALL_UNMAP, CALL_DISABLE, CALLS };
 
