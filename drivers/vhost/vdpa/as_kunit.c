@@ -155,7 +155,7 @@ static void as_kunit_exit(struct kunit *test)
 
 static struct vhost_vdpa_map *new_map(struct kunit *test, u64 page, u64 npages, u64 uaddr)
 {
-	struct vhost_vdpa_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+	struct vhost_vdpa_map *map = kzalloc_obj(*map);
 
 	KUNIT_ASSERT_NOT_NULL(test, map);
 	map->first = page * PAGE_SIZE;

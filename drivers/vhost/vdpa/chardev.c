@@ -9,7 +9,7 @@
 
 #include "vdpa.h"
 
-#define VHOST_VDPA_MINORS	(1U << MINORBITS)
+#define VHOST_VDPA_MINORS	BIT(MINORBITS)
 
 static DEFINE_IDA(vhost_vdpa_minors);
 static dev_t vhost_vdpa_first;
@@ -27,7 +27,7 @@ static struct vhost_vdpa_file *vhost_vdpa_file_alloc(struct vhost_vdpa *node)
 	struct vhost_vdpa_file *file;
 	u32 i;
 
-	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	file = kzalloc_obj(*file, GFP_KERNEL_ACCOUNT);
 	if (!file)
 		return NULL;
 	file->node = node;
@@ -166,7 +166,7 @@ static void vhost_vdpa_node_release(struct device *dev)
 
 static int vhost_vdpa_probe(struct vdpa_device *vdev)
 {
-	struct vhost_vdpa *node = kzalloc(sizeof(*node), GFP_KERNEL);
+	struct vhost_vdpa *node = kzalloc_obj(*node);
 	int err;
 
 	if (!node)

@@ -39,7 +39,7 @@ static int msg_commit(struct vhost_vdpa_file *file, u32 asid)
 
 static struct vhost_vdpa_map *map_alloc(const struct vhost_iotlb_msg *msg, u64 last)
 {
-	struct vhost_vdpa_map *map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+	struct vhost_vdpa_map *map = kzalloc_obj(*map, GFP_KERNEL_ACCOUNT);
 
 	if (!map)
 		return NULL;

@@ -18,7 +18,7 @@
 #define PIN_STEP	(PAGE_SIZE / sizeof(struct page *))
 
 /* Pages that are let go of at a time. */
-#define UNPIN_STEP	(1UL << 15)
+#define UNPIN_STEP	BIT(15)
 
 /* Chunks in the first block of a mapping, and in those behind it: a page. */
 #define PINS_FIRST	7

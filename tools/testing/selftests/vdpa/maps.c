@@ -4,12 +4,8 @@
  * meanwhile. Each case runs with a parent that works with physical addresses of
  * pinned pages and with one that works with the owner's user addresses.
  */
-#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "libvdpa.h"
 #include "test.h"
@@ -36,19 +32,6 @@ FIXTURE_VARIANT(maps) {
 FIXTURE_VARIANT_ADD(maps, pinned) { .sim = "use_va=0", .pa = true };
 FIXTURE_VARIANT_ADD(maps, user) { .sim = "use_va=1", .pa = false };
 
-/* Shared memory between two pages that nobody may touch. */
-static char *guarded(size_t pages, int flags)
-{
-	char *p = mmap(NULL, (pages + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED || munmap(p, PAGE) || munmap(p + (pages + 1) * PAGE, PAGE))
-		return NULL;
-	if (mmap(p + PAGE, pages * PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_FIXED,
-		 -1, 0) == MAP_FAILED)
-		return NULL;
-	return p + PAGE;
-}
-
 FIXTURE_SETUP(maps)
 {
 	int ret = vdpa_reload(variant->sim, "");
@@ -64,7 +47,7 @@ FIXTURE_SETUP(maps)
 	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path,
 			     &(struct vdpa_config){ .features = VDPA_F_BASE }));
 	self->fd = self->v.fd;
-	self->mem = guarded(NPAGES, MAP_SHARED);
+	self->mem = vdpa_guarded(NPAGES, MAP_SHARED);
 	ASSERT_NE(NULL, self->mem);
 }
 
@@ -153,6 +136,8 @@ TEST_F(maps, fault_126_overlaps)
 	EXPECT_EQ(-EFAULT, map(self->fd, IOVA + 8 * PAGE, PAGE, mem));
 	if (variant->pa) {
 		EXPECT_EQ(12 * 4, pin_kb(&self->v));
+	} else {
+		EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
 	}
 	/* The same memory in two places. */
 	EXPECT_EQ(0, map(self->fd, 2 * IOVA, 4 * PAGE, mem));
@@ -325,7 +310,7 @@ TEST_F(maps, remap)
 TEST_F(maps, fault_127_holes_and_private_memory)
 {
 	char *ram = self->v.ram, *target = ram + (IOVA - self->v.iova);
-	char *p = guarded(8, MAP_PRIVATE);
+	char *p = vdpa_guarded(8, MAP_PRIVATE);
 
 	ASSERT_NE(NULL, p);
 	ASSERT_EQ(0, vdpa_start(&self->v));
@@ -346,128 +331,6 @@ TEST_F(maps, fault_127_holes_and_private_memory)
 	if (variant->pa) {
 		EXPECT_EQ(20, pin_kb(&self->v));
 	}
-}
-
-/* Whatever fails half-way lets go of what it had. */
-TEST_F(maps, fault_048_failures_half_way)
-{
-	unsigned int i;
-
-	if (!variant->pa)
-		SKIP(return, "nothing is pinned");
-	/* Holes here and there; the first steps of a large range succeed. */
-	ASSERT_EQ(0, munmap(self->mem + 40 * PAGE, PAGE));
-	for (i = 0; i < 40; i += 13) {
-		EXPECT_EQ(-EFAULT, map(self->fd, IOVA, (NPAGES - i) * PAGE, self->mem + i * PAGE));
-		EXPECT_EQ(0, pin_kb(&self->v));
-	}
-	EXPECT_EQ(0, unmap(self->fd, IOVA, NPAGES * PAGE));
-	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, UINT64_C(64) << 30, self->mem));
-	EXPECT_EQ(0, unmap(self->fd, 0, 0));
-	EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
-	EXPECT_EQ(self->pinned, vdpa_pinned());
-}
-
-TEST_F(maps, pins)
-{
-	char *mem = self->mem;
-	unsigned int i;
-
-	if (!variant->pa) {
-		ASSERT_EQ(0, map(self->fd, IOVA, NPAGES * PAGE, mem));
-		EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
-		return;
-	}
-	ASSERT_EQ(0, map(self->fd, IOVA, NPAGES * PAGE, mem));
-	EXPECT_EQ(NPAGES * 4, pin_kb(&self->v));
-	/* A second time is charged a second time, and part of a page as one. */
-	ASSERT_EQ(0, map(self->fd, 2 * IOVA, 2, mem + PAGE - 1));
-	EXPECT_EQ(NPAGES * 4 + 8, pin_kb(&self->v));
-	EXPECT_EQ(0, unmap(self->fd, IOVA, 1));
-	EXPECT_EQ(8, pin_kb(&self->v));
-	/* Only what is there when it is pinned counts: it stays when the owner unmaps it. */
-	ASSERT_EQ(0, munmap(mem, PAGE));
-	EXPECT_EQ(0, unmap(self->fd, 2 * IOVA, 1));
-	EXPECT_EQ(0, pin_kb(&self->v));
-	for (i = 1; i < NPAGES; i++) {
-		ASSERT_EQ(0, map(self->fd, IOVA + 2 * i * PAGE, PAGE, mem + i * PAGE));
-	}
-	EXPECT_EQ((NPAGES - 1) * 4, pin_kb(&self->v));
-	EXPECT_EQ(0, unmap(self->fd, IOVA, UINT64_MAX - IOVA));
-	EXPECT_EQ(0, pin_kb(&self->v));
-}
-
-/* Without CAP_IPC_LOCK, and with a limit. */
-static int limited(struct vdpa *v, char *mem)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct cap[2];
-	long have = v->ram_size;
-	struct rlimit limit = { have + 8 * PAGE, have + 8 * PAGE };
-
-	if (syscall(SYS_capget, &head, cap))
-		return 1;
-	cap[0].effective &= ~(1U << CAP_IPC_LOCK);
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) || syscall(SYS_capset, &head, cap))
-		return 2;
-	if (map(v->fd, IOVA, 9 * PAGE, mem) != -EFAULT || pin_kb(v))
-		return 3;
-	if (map(v->fd, IOVA, 8 * PAGE, mem))
-		return 4;
-	if (map(v->fd, 2 * IOVA, 1, mem) != -EFAULT || pin_kb(v) != 32)
-		return 5;
-	if (unmap(v->fd, IOVA, 1) || map(v->fd, 2 * IOVA, 1, mem) || pin_kb(v) != 4)
-		return 6;
-	/* Half a page more, but two pages. */
-	if (map(v->fd, IOVA, 7 * PAGE, mem + 1) != -EFAULT)
-		return 7;
-	return map(v->fd, IOVA, 7 * PAGE, mem) ? 8 : 0;
-}
-
-TEST_F(maps, rlimit)
-{
-	int status;
-	pid_t child;
-
-	if (!variant->pa)
-		SKIP(return, "nothing is pinned");
-	/* The child is an owner of its own: limits and capabilities do not come back. */
-	vdpa_close(&self->v);
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child) {
-		struct vdpa v;
-
-		if (vdpa_up(&v, self->dev.path, &(struct vdpa_config){ .features = VDPA_F_BASE }))
-			_exit(100);
-		_exit(limited(&v, self->mem));
-	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status >> 8);
-}
-
-/* The owner is gone, his memory with him; the file is somebody else's. */
-TEST_F(maps, owner_gone)
-{
-	int status, fd;
-	pid_t child;
-
-	vdpa_close(&self->v);
-	fd = vhost_open(self->dev.path, 0);
-	ASSERT_LE(0, fd);
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child)
-		_exit(vhost_set_owner(fd) || map(fd, IOVA, NPAGES * PAGE, self->mem));
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
-	if (variant->pa) {
-		EXPECT_EQ(self->pinned + NPAGES, vdpa_pinned());
-	}
-	EXPECT_EQ(-EFAULT, unmap(fd, IOVA, PAGE));
-	EXPECT_EQ(0, vdpa_get_status(fd));
-	close(fd);
-	EXPECT_EQ(self->pinned, vdpa_pinned());
 }
 
 TEST_F(maps, fault_129_mappings_and_reset)
@@ -684,115 +547,6 @@ TEST_F(maps, cost)
 	       (unsigned long long)many / 8);
 	/* With a walk through all of them it would be tens of times as much. */
 	EXPECT_GT(4 * few + 100, many);
-}
-
-FIXTURE(limit) {
-	struct vdpa_dev dev;
-	struct vdpa v;
-	char *mem;
-};
-
-FIXTURE_SETUP(limit)
-{
-	vdpa_init(&self->v);
-	self->dev.nl.fd = -1;
-	self->mem = guarded(1, MAP_SHARED);
-	ASSERT_NE(NULL, self->mem);
-}
-
-FIXTURE_TEARDOWN(limit)
-{
-	vdpa_close(&self->v);
-	vdpa_dev_del(&self->dev);
-	vdpa_reload("", "");
-}
-
-/* At the limit it ends, and goes on when there is room again. */
-TEST_F(limit, fault_061_limit_of_mappings)
-{
-	unsigned int i;
-	int ret = vdpa_reload("", "max_iotlb_entries=16");
-
-	if (!ret)
-		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m1", 0);
-	if (ret == -ENOENT)
-		SKIP(return, "no simulator of disks");
-	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path,
-			     &(struct vdpa_config){ .features = VDPA_F_BASE }));
-	/* One is the fixture's. */
-	for (i = 1; i < 16; i++) {
-		ASSERT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
-	}
-	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
-	EXPECT_EQ(0, unmap(self->v.fd, IOVA + 5 * PAGE, 1));
-	EXPECT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
-	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA + 5 * PAGE, PAGE, self->mem));
-	ASSERT_EQ(0, vdpa_start(&self->v));
-	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
-}
-
-/* The parent has no room: a batch that it refuses has changed nothing at all. */
-TEST_F(limit, fault_061_limit_of_the_parent)
-{
-	unsigned int i;
-	int ret = vdpa_reload("use_va=0 max_iotlb_entries=16", "");
-	long pinned = vdpa_pinned();
-
-	if (!ret)
-		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m2", 0);
-	if (ret == -ENOENT)
-		SKIP(return, "no simulator of disks");
-	ASSERT_EQ(0, ret);
-	/* One page of memory, so that it is one mapping of the parent's. */
-	ASSERT_EQ(0, vdpa_open(&self->v, self->dev.path,
-			       &(struct vdpa_config){ .features = VDPA_F_BASE }));
-	for (i = 0; i < 8; i++) {
-		ASSERT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
-	}
-	ASSERT_EQ(0, vdpa_batch(self->v.fd, 0, true));
-	ASSERT_EQ(0, unmap(self->v.fd, IOVA, PAGE));
-	for (i = 8; i < 32; i++) {
-		ASSERT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
-	}
-	EXPECT_EQ(-EFAULT, vdpa_batch(self->v.fd, 0, false));
-	EXPECT_EQ(pinned + 8, vdpa_pinned());
-	EXPECT_EQ(32, vdpa_proc_kb(0, "VmPin:"));
-	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA, PAGE, self->mem));
-	/* It is over, and others have their effect at once. */
-	for (i = 8; i < 16; i++) {
-		EXPECT_EQ(0, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
-	}
-	EXPECT_EQ(-EFAULT, map(self->v.fd, IOVA + i * PAGE, PAGE, self->mem));
-	vdpa_close(&self->v);
-	EXPECT_EQ(pinned, vdpa_pinned());
-}
-
-/* A guest's memory, in as many pieces as the kernel had: tens of thousands at worst. */
-TEST_F(limit, scattered_memory)
-{
-	const size_t size = 64 << 20;
-	int ret = vdpa_reload("use_va=0 max_iotlb_entries=1000000", "");
-	long pinned = vdpa_pinned();
-	char *ram;
-
-	if (!ret)
-		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m3", 0);
-	if (ret == -ENOENT)
-		SKIP(return, "no simulator of disks");
-	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path, &(struct vdpa_config){
-			     .features = VDPA_F_BASE, .ram_size = size }));
-	EXPECT_EQ(size >> 10, vdpa_proc_kb(0, "VmPin:"));
-	EXPECT_EQ(pinned + (long)(size / PAGE), vdpa_pinned());
-	ASSERT_EQ(0, vdpa_start(&self->v));
-	ram = self->v.ram;
-	memset(ram + size - 512, 0x42, 512);
-	EXPECT_EQ(0, vblk_io(&self->v, VBLK_OUT, 0, ram + size - 512, 512));
-	EXPECT_EQ(0, vblk_io(&self->v, VBLK_IN, 0, ram + size / 2, 512));
-	EXPECT_EQ(0x42, ram[size / 2 + 511]);
-	vdpa_close(&self->v);
-	EXPECT_EQ(pinned, vdpa_pinned());
 }
 
 TEST_HARNESS_MAIN

@@ -287,6 +287,20 @@ int vdpa_batch(int fd, uint32_t asid, bool begin)
 			NULL, 0);
 }
 
+#define PAGE	4096
+
+char *vdpa_guarded(size_t pages, int flags)
+{
+	char *p = mmap(NULL, (pages + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || munmap(p, PAGE) || munmap(p + (pages + 1) * PAGE, PAGE))
+		return NULL;
+	if (mmap(p + PAGE, pages * PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_FIXED,
+		 -1, 0) == MAP_FAILED)
+		return NULL;
+	return p + PAGE;
+}
+
 long vdpa_vmstat(const char *field)
 {
 	size_t len = strlen(field);

@@ -106,6 +106,8 @@ int vdpa_map(int fd, uint32_t asid, uint64_t iova, uint64_t size, const void *ua
 int vdpa_unmap(int fd, uint32_t asid, uint64_t iova, uint64_t size);
 int vdpa_batch(int fd, uint32_t asid, bool begin);
 
+/* Pages with nothing behind and before them; flags of mmap. NULL when there are none. */
+char *vdpa_guarded(size_t pages, int flags);
 /* A number of /proc/vmstat ("nr_foll_pin_acquired"), -ENOENT. */
 long vdpa_vmstat(const char *field);
 /* Pages that are pinned on the system now, as the kernel counts pins. */
