@@ -159,23 +159,25 @@ static void permissions(struct kunit *test)
 		{ .start = GPA + PAGE, .last = GPA + 2 * PAGE - 1, .addr = TEST_UVA + PAGE,
 		  .perm = MEMMAP_READ | MEMMAP_WRITE },
 	};
-	struct memmap_set set = { .root = RB_ROOT_CACHED, .generation = 1 };
+	struct memmap map = { .set[0] = { .root = RB_ROOT_CACHED, .generation = 1 } };
+	struct memmap_set *set = &map.set[0];
 	struct memmap_cache cache = {};
 	struct iovec iov[2];
 
-	memmap_itree_insert(&node[0], &set.root);
-	memmap_itree_insert(&node[1], &set.root);
-	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, PAGE, MEMMAP_READ, iov, 2), 1);
+	map.active = set;
+	memmap_itree_insert(&node[0], &set->root);
+	memmap_itree_insert(&node[1], &set->root);
+	KUNIT_EXPECT_EQ(test, test_translate(set, &cache, GPA, PAGE, MEMMAP_READ, iov, 2), 1);
 	/* The interval is cached now, its permission with it. */
-	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, PAGE, MEMMAP_WRITE, iov, 2),
+	KUNIT_EXPECT_EQ(test, test_translate(set, &cache, GPA, PAGE, MEMMAP_WRITE, iov, 2),
 			-EPERM);
-	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, 2 * PAGE, MEMMAP_READ, iov, 2),
+	KUNIT_EXPECT_EQ(test, test_translate(set, &cache, GPA, 2 * PAGE, MEMMAP_READ, iov, 2),
 			1);
-	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA + PAGE, PAGE, MEMMAP_WRITE,
+	KUNIT_EXPECT_EQ(test, test_translate(set, &cache, GPA + PAGE, PAGE, MEMMAP_WRITE,
 					     iov, 2), 1);
-	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA, 2 * PAGE, MEMMAP_WRITE, iov,
+	KUNIT_EXPECT_EQ(test, test_translate(set, &cache, GPA, 2 * PAGE, MEMMAP_WRITE, iov,
 					     2), -EPERM);
-	KUNIT_EXPECT_EQ(test, test_translate(&set, &cache, GPA + 2 * PAGE, 1, MEMMAP_READ,
+	KUNIT_EXPECT_EQ(test, test_translate(set, &cache, GPA + 2 * PAGE, 1, MEMMAP_READ,
 					     iov, 2), -EFAULT);
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# sim_param.sh PARAMETER=VALUE PROGRAM...: run ring programs while vdpa_sim is loaded
+# sim_param.sh PARAMETER=VALUE PROGRAM: run a ring program while vdpa_sim is loaded
 # with this parameter, use_va=0 for example. A parameter of a class has its name in
 # front: vdpa_sim_blk.shared_backend=1. Run it in the lab, as root.
 set -euo pipefail
@@ -18,8 +18,7 @@ unload()
 # Whoever comes after us finds the defaults.
 trap unload EXIT
 
-param=$1 module=vdpa_sim
-shift
+param=$1 program=$2 module=vdpa_sim
 case $param in
 *.*) module=${param%%.*} param=${param#*.} ;;
 esac
@@ -29,6 +28,4 @@ if ! modprobe -nq "$module"; then
 fi
 unload
 modprobe "$module" "$param"
-for program in "$@"; do
-	"$programs/$program"
-done
+"$programs/$program"

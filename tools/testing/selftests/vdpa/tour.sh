@@ -86,6 +86,8 @@ if ! "${tool[@]}" dev help 2>&1 | grep -q device_features; then
 	echo '1..0 # SKIP a vdpa tool that knows no features'
 	exit 4
 fi
+# Devices go to the driver that is there.
+modprobe -rq vhost_vdpa || true
 modprobe virtio_vdpa
 modprobe -aq virtio_blk virtio_net || true
 trap clean_up EXIT

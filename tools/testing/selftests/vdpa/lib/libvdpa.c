@@ -24,9 +24,43 @@ static int load_modules(const char *mgmt)
 	return system(command) ? -ENOENT : 0;
 }
 
+/* Did a test before this one, of the same program, load them in this way? */
+static bool loaded_so(const char *path, const char *how)
+{
+	char was[256] = "", use_va = 0;
+	FILE *f = fopen(path, "re");
+
+	if (f) {
+		if (!fgets(was, sizeof(was), f))
+			was[0] = '\0';
+		fclose(f);
+	}
+	if (strcmp(was, how) || access("/sys/module/vhost_vdpa", F_OK))
+		return false;
+	/* Modules come and go in some tests: this they get from us alone. */
+	f = fopen("/sys/module/vdpa_sim/parameters/use_va", "re");
+	if (!f)
+		return false;
+	use_va = fgetc(f);
+	fclose(f);
+	return !strcmp(how, use_va == 'Y' ? "use_va=1|" : "use_va=0|");
+}
+
 int vdpa_reload(const char *sim, const char *vhost_vdpa)
 {
-	char command[256];
+	char command[256], how[128], path[64];
+	FILE *f;
+
+	/* Loading takes longer than most tests; the harness forks for each. */
+	snprintf(path, sizeof(path), "/tmp/vdpa-modules.%d", getppid());
+	snprintf(how, sizeof(how), "%s|%s", sim, vhost_vdpa);
+	if (loaded_so(path, how))
+		return 0;
+	f = fopen(path, "we");
+	if (f) {
+		fputs(how, f);
+		fclose(f);
+	}
 
 	if (system("modprobe -qr vdpa_sim_net vdpa_sim_blk vdpa_sim vhost_vdpa 2>/dev/null") &&
 	    !access("/sys/module/vdpa_sim", F_OK))
