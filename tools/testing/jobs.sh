@@ -39,7 +39,7 @@ run_job()
 	eval "${job_command[$1]}" >"$2/$1.out" || status=$?
 	# In this process, not in one of a pipe: those have no children yet. The second
 	# line has user and system time of all children, as 1m2.345s.
-	times >"$2/$1.times"
+	builtin times >"$2/$1.times"
 	awk 'NR == 2 {
 		for (i = 1; i <= NF; i++) { split($i, t, /[ms]/); sum += t[1] * 60 + t[2] }
 		printf "%d\n", sum }' "$2/$1.times" >"$2/$1.cpu"
