@@ -552,7 +552,7 @@ TEST_F(log, fault_015_log_fd_in_a_loop)
 		close(ev);
 	}
 	ASSERT_LT(0, before);
-	EXPECT_GT(before + 512, unreclaimable_kb());
+	EXPECT_GT(before + 768, unreclaimable_kb());
 	EXPECT_EQ(0, vhost_set_log_fd(self->v->fd, -1));
 	EXPECT_EQ(0, watched_frame(&self->w, self->buf, 1));
 }

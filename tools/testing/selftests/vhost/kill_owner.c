@@ -420,7 +420,8 @@ TEST_F_TIMEOUT(kill_owner, nothing_stays_behind, STRESS_TIMEOUT)
 	EXPECT_EQ(before.users, after.users);
 	/* One of anything a round shows; the kernel's count of files is exact to 64. */
 	EXPECT_GE(before.files + (n < 86 ? 64 : 3 * (long)n / 4), after.files);
-	EXPECT_GT(before.slots + (long)n, after.slots);
+	/* A processor's own slabs count as full: up to a page of memslots each. */
+	EXPECT_GT(before.slots + (n < 128 ? 128 : (long)n), after.slots);
 	/* Others on the machine take and give a few megabytes meanwhile. */
 	EXPECT_LT(before.available_kb - 4096 - 40 * (long)n - quarantine_kb(),
 		  after.available_kb);
