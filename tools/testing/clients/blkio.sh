@@ -20,9 +20,10 @@ esac
 
 program=${RINGSIDE_TOP:-$(cd "$(dirname "$0")/../../.." && pwd)}/build/clients/blkio
 number=0
+# Devices go to the driver that is there, and whoever was here before may have loaded
+# the simulators with other parameters.
+modprobe -rq virtio_vdpa vdpa_sim_net vdpa_sim_blk vdpa_sim || true
 modprobe vhost_vdpa
-# Whoever was here before may have loaded it with other parameters.
-modprobe -r vdpa_sim_net vdpa_sim_blk vdpa_sim
 
 # disk USE_VA MAX_VQP: a disk of its own for each.
 disk()

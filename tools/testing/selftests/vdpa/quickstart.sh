@@ -28,6 +28,8 @@ readme=${RINGSIDE_TOP:-$(cd "$(dirname "$0")/../../../.." && pwd)}/README.md
 mapfile -t commands < <(awk '
 	/^## / { here = $0 == "## vDPA in five commands" }
 	here && /^    / { sub(/^    /, ""); print }' "$readme")
+# As on a machine where nothing was done before.
+modprobe -rq virtio_vdpa || true
 echo TAP version 13
 echo 1..6
 status=0

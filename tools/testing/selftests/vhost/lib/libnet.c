@@ -210,6 +210,8 @@ static int ns_new(void)
 	/* /sys shows the network namespace it was mounted in. */
 	if (mount("sysfs", "/sys", "sysfs", 0, NULL))
 		return -errno;
+	/* Some tests use it, where there is one. */
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	return net_link_up("lo");
 }
 
