@@ -231,36 +231,7 @@ static void aliases(struct kunit *test)
 	}
 }
 
-/* What was added before the driver used it is found, whenever the reader's turn began. */
-static void growth_reaches_old_readers(struct kunit *test)
-{
-	struct edit_fixture *f = test->priv;
-	struct memmap_cache cache = {};
-	const struct memmap_set *set;
-	struct iovec iov;
-	u64 miss;
-
-	begin(test);
-	KUNIT_ASSERT_NOT_NULL(test, add_page(test, 1, 1));
-	publish(test);
-	set = memmap_read_lock(&f->map, &f->reader);
-	KUNIT_EXPECT_NULL(test, memmap_newer(set));
-	begin(test);
-	KUNIT_ASSERT_NOT_NULL(test, add_page(test, 2, 7));
-	KUNIT_EXPECT_EQ(test, memmap_publish(&f->map), 0);
-	memmap_unlock(&f->map);
-	KUNIT_EXPECT_NOT_NULL(test, memmap_newer(set));
-	KUNIT_EXPECT_EQ(test, memmap_translate(set, &cache, 2 * PAGE, PAGE, MEMMAP_READ, &iov, 1,
-					       &miss), 1);
-	KUNIT_EXPECT_EQ(test, (unsigned long)iov.iov_base, UVA + 7 * PAGE);
-	KUNIT_EXPECT_EQ(test, memmap_translate(set, &cache, 3 * PAGE, PAGE, MEMMAP_READ, &iov, 1,
-					       &miss), -EFAULT);
-	KUNIT_EXPECT_EQ(test, miss, 3 * PAGE);
-	memmap_read_unlock(&f->map, &f->reader);
-}
-
 static struct kunit_case edit_cases[] = {
-	KUNIT_CASE(growth_reaches_old_readers),
 	KUNIT_CASE(nothing_before_publish),
 	KUNIT_CASE(cancel_restores),
 	KUNIT_CASE(fresh_removed),

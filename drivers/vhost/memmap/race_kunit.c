@@ -346,6 +346,7 @@ static void growth_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, updater_done(u, 10000));
 	KUNIT_EXPECT_EQ(test, u->err, 0);
 	/* We came before it, but the driver may use it now. */
+	KUNIT_EXPECT_NOT_NULL(test, memmap_newer(set));
 	KUNIT_EXPECT_EQ(test, test_translate(set, &f->cache, PAGE, 1, MEMMAP_READ, &iov, 1), 1);
 	KUNIT_EXPECT_EQ(test, (u64)(uintptr_t)iov.iov_base, two[1].userspace_addr);
 	memmap_read_unlock(&f->ms.map, &f->reader);
