@@ -19,7 +19,7 @@ check()
 # shellcheck disable=SC2317 # called through check
 ours()
 {
-	modinfo -F import_ns "$1" | grep -qx RINGSIDE
+	[ "$(modinfo -F author "$1")" = "Ringside developers" ]
 }
 
 # shellcheck disable=SC2317
