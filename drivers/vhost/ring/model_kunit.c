@@ -469,7 +469,8 @@ static void random_schedule(struct kunit *test, u16 num)
 	sim_finish(s);
 	kunit_info(test, "queue of %u: %lu buffers, %lu kicks for %lu batches, %lu signals for %lu",
 		   num, s->through, s->kicks, s->published, s->signals, s->asks);
-	if (n < 1000)
+	/* What a short schedule comes to is a matter of luck. */
+	if (n < 10000)
 		return;
 	/* Things moved, and not every batch was told of. */
 	KUNIT_EXPECT_GT(test, s->through, n / 100UL);
