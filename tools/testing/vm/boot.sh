@@ -67,6 +67,7 @@ find_qemu()
 boot_stock()
 {
 	local accel cpu image initrd share=security_model=none,multidevs=remap
+	local kernel_args='console=ttyS0 panic=-1 mitigations=off tsc=reliable no_timer_check'
 	[ ${#qemu[@]} -gt 0 ] || find_qemu
 	image=$("$here/kernel" --image "$kernel")
 	initrd=$("$here/initramfs" "$kernel")
@@ -77,8 +78,11 @@ boot_stock()
 		accel=(-accel kvm)
 		cpu=host
 	else
-		accel=(-accel "tcg,thread=multi")
-		cpu=max,la57=off
+		# In turn on one thread: where several lab kernels share the machine, a
+		# processor that waits for one that the host does not run just now would
+		# burn more than all the tests. And copies go by words, not by bytes.
+		accel=(-accel "tcg,thread=single")
+		cpu=max,la57=off,erms=off,fsrm=off
 	fi
 	in_background "$job/qemu.log" "${qemu[@]}" -nodefaults -no-user-config -display none \
 		-no-reboot -M pc "${accel[@]}" -cpu "$cpu" -smp "$cpus" -m "$mem" \
@@ -88,7 +92,7 @@ boot_stock()
 		-virtfs "local,path=$out,mount_tag=out,$share" \
 		-device virtio-rng-pci -kernel "$image" -initrd "$initrd" \
 		"${machine_args[@]}" \
-		-append "console=ttyS0 panic=-1 mitigations=off tsc=reliable no_timer_check \
+		-append "$kernel_args \
 loglevel=8 log_buf_len=4M kunit.enable=1 RINGSIDE_INIT=$here/guest-init RINGSIDE_JOB=$job \
 RINGSIDE_OUT_HOST=$out"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2154,SC2034
 # Turn what a guest left in the job directory into verdicts. Sourced by run,
-# which sets: here, job, ignore; keeps the totals in passed, failed, skipped and
+# which sets: here, job, ignore, vm_pid, hz (ticks of a second in /proc); keeps the totals in passed, failed, skipped and
 # the number of the next TAP line in tap_next.
 
 # splats FILE...: faults in these kernel logs on stdout; true when there are any.
@@ -29,6 +29,22 @@ comment()
 	sed 's/^/# /'
 }
 
+# count_cpu: what the virtual machine, all of its session, has used of the processors
+# since it was asked last, in seconds. Empty when it is gone, as after the last test.
+count_cpu()
+{
+	local before=$cpu
+	spent_cpu=
+	# Processes end while they are looked at.
+	cpu=$({ cat /proc/[0-9]*/stat 2>/dev/null || true; } |
+		awk -v session="${vm_pid:-0}" '
+			{ sub(/^.*\) /, "") }
+			$4 == session { sum += $12 + $13 + $14 + $15 }
+			END { print sum + 0 }')
+	[ "$cpu" -lt "$before" ] || spent_cpu=$(((cpu - before) * 10 / hz))
+	[ -z "$spent_cpu" ] || spent_cpu=$((spent_cpu / 10)).$((spent_cpu % 10))
+}
+
 # verdict_of N WHY: print test N as TAP. WHY is what the lab saw go wrong with
 # it, empty for nothing.
 verdict_of()
@@ -46,7 +62,9 @@ verdict_of()
 		console_tail
 		splats "$job/console.tail" >"$job/$n.splat" || true
 	fi
-	printf '# %s%s\n' "$name" "${seconds:+ ($seconds s)}"
+	count_cpu
+	printf '# %s%s\n' "$name" \
+		"${seconds:+ ($seconds s${spent_cpu:+, processor $spent_cpu s})}"
 	cat "$job/$n.out" "$job/$n.err" >"$job/$n.all" 2>/dev/null || true
 	"$here/tap-flatten" -v name="$name" -v first="$tap_next" -v why="$why" -v rc="$rc" \
 		-v counts="$job/$n.counts" "$job/$n.all"
