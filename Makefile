@@ -26,7 +26,7 @@ modules: check-config
 	+@MAKE='$(MAKE)' LOG='$(LOG)' tools/build-modules '$(KDIR)' '$(OUT)' \
 		RINGSIDE_VERSION=$(RINGSIDE_VERSION) $(jobs) \
 		$(if $(filter-out 0,$(C)),KBUILD_CHECKSRC=$(C) \
-			CHECK="$$(tools/testing/checks/sparse)")
+			CHECK="$(CURDIR)/tools/testing/checks/sparse-ccache $$(tools/testing/checks/sparse)")
 
 .PHONY: check-config
 check-config:
