@@ -20,7 +20,7 @@ RING_PARAMS();
 #define SIM_BUFS	12
 #define SIM_PIECES	(3 * SIM_BUFS)
 /* Memory of one chain: table first. Not a multiple of a region. */
-#define SIM_SLICE	(ALIGN_DOWN(RING_BUFFERS / SIM_CHAINS, 16))
+#define SIM_SLICE	26208
 #define SIM_TABLE	(SIM_BUFS * sizeof(struct vring_desc))
 #define SIM_BYTES	2000
 
@@ -450,7 +450,7 @@ static void random_schedule(struct kunit *test, u16 num)
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	s->test = test;
 	random_start(test, &s->rnd);
-	s->r = ring_open(test, num, prandom_u32_state(&s->rnd));
+	s->r = ring_open_with(test, num, prandom_u32_state(&s->rnd), SIM_CHAINS * SIM_SLICE);
 	s->free_desc = num;
 	s->asked = true;
 	INIT_LIST_HEAD(&s->free);

@@ -16,8 +16,8 @@
 
 /* Room for two of the longest chains. */
 #define RING_IOV	(2 * DEVQ_CHAIN_SEGS)
-/* Memory for buffers and indirect tables. */
-#define RING_BUFFERS	(1024 * 1024)
+/* Memory for buffers and indirect tables of most tests. */
+#define RING_BUFFERS	(128 * 1024)
 /* A range of addresses that translate, though nothing is there to be touched. */
 #define RING_HUGE	(16ULL << 30)
 
@@ -121,6 +121,7 @@ const void *ring_gen_params_with(const void *prev, char *desc, u64 feature);
 
 void ring_variant_desc(const struct ring_variant *v, char *desc);
 void *ring_memdup(struct kunit *test, const void *src, size_t len);
+struct ring *ring_open_with(struct kunit *test, u16 num, u16 base, size_t buffers);
 struct ring *ring_open(struct kunit *test, u16 num, u16 base);
 void ring_reset(struct kunit *test, struct ring *r, u16 base);
 size_t ring_alloc(struct kunit *test, struct ring *r, size_t len);
