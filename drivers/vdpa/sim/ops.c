@@ -185,13 +185,18 @@ static u64 sim_get_driver_features(struct vdpa_device *vdev)
 
 static u8 sim_get_status(struct vdpa_device *vdev)
 {
-	return READ_ONCE(vdpa_to_sim(vdev)->status);
+	struct sim *sim = vdpa_to_sim(vdev);
+	u8 broken = READ_ONCE(sim->needs_reset) ? VIRTIO_CONFIG_S_NEEDS_RESET : 0;
+
+	return READ_ONCE(sim->status) | broken;
 }
 
 static void sim_set_status(struct vdpa_device *vdev, u8 status)
 {
 	struct sim *sim = vdpa_to_sim(vdev);
 
+	/* That bit is ours: a driver who writes back what it has read means nothing by it. */
+	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
 	mutex_lock(&sim->lock);
 	WRITE_ONCE(sim->status, status);
 	sim_queues_apply(sim);
@@ -209,6 +214,7 @@ static int sim_reset(struct vdpa_device *vdev)
 	sim_queues_apply(sim);
 	for (i = 0; i < vdev->nvqs; i++)
 		sim_queue_reset(&sim->queues[i]);
+	WRITE_ONCE(sim->needs_reset, false);
 	memset(sim->group_asid, 0, sizeof(sim->group_asid));
 	WRITE_ONCE(sim->features, 0);
 	WRITE_ONCE(sim->generation, sim->generation + 1);
@@ -279,6 +285,20 @@ static void sim_set_config_cb(struct vdpa_device *vdev, const struct vdpa_callba
 	spin_unlock_bh(&sim->config_lock);
 }
 
+/**
+ * sim_config_changed - tell the driver to look at configuration and status
+ * @sim: the device
+ *
+ * Context: may be within a turn.
+ */
+void sim_config_changed(struct sim *sim)
+{
+	spin_lock_bh(&sim->config_lock);
+	if (sim->config_cb.fn)
+		sim->config_cb.fn(sim->config_cb.data);
+	spin_unlock_bh(&sim->config_lock);
+}
+
 /* Other than by the driver, who is told of it. */
 static int sim_set_attr(struct vdpa_device *vdev, const struct vdpa_config *config)
 {
@@ -294,10 +314,7 @@ static int sim_set_attr(struct vdpa_device *vdev, const struct vdpa_config *conf
 		return -EINTR;
 	WRITE_ONCE(sim->generation, sim->generation + 1);
 	mutex_unlock(&sim->lock);
-	spin_lock_bh(&sim->config_lock);
-	if (sim->config_cb.fn)
-		sim->config_cb.fn(sim->config_cb.data);
-	spin_unlock_bh(&sim->config_lock);
+	sim_config_changed(sim);
 	return 0;
 }
 

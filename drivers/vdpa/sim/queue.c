@@ -57,7 +57,11 @@ void sim_queues_destroy(struct sim *sim)
 	kvfree(sim->queues);
 }
 
-/* Says once why a queue is broken. Context: sim_queue.mutex. */
+/*
+ * Says once why a queue is broken: to the log, and by the status to the driver, who
+ * has set DRIVER_OK, for otherwise no queue runs (virtio 1.3, 2.1.2).
+ * Context: sim_queue.mutex.
+ */
 static void sim_queue_break(struct sim_queue *q, enum devq_error error)
 {
 	if (q->broken)
@@ -65,6 +69,8 @@ static void sim_queue_break(struct sim_queue *q, enum devq_error error)
 	q->broken = true;
 	dev_warn_ratelimited(&q->sim->vdev.dev, "virtqueue %u stopped: %s\n", q->index,
 			     devq_error_name(error));
+	WRITE_ONCE(q->sim->needs_reset, true);
+	sim_config_changed(q->sim);
 }
 
 /* Context: sim.lock and sim_queue.mutex. */

@@ -188,6 +188,7 @@ struct sim_class {
  *	it has changed
  * @status: device status
  * @suspended: by the driver
+ * @needs_reset: a queue is broken. Set in any turn, cleared when there are none
  * @upset: threads were kept from waiting in page faults
  * @features: negotiated
  * @generation: of the configuration
@@ -210,6 +211,7 @@ struct sim {
 	struct mutex lock;
 	u8 status;
 	bool suspended;
+	bool needs_reset;
 	bool upset;
 	u64 features;
 	u32 generation;

@@ -45,6 +45,7 @@
 #define VDPA_S_DRIVER		0x02
 #define VDPA_S_DRIVER_OK	0x04
 #define VDPA_S_FEATURES_OK	0x08
+#define VDPA_S_NEEDS_RESET	0x40
 
 #define VDPA_TIMEOUT_MS		5000	/* for things that happen at once */
 #define VDPA_QUIET_MS		100	/* for things that must not happen */
