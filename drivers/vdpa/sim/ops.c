@@ -141,9 +141,30 @@ static int sim_vq_stat(struct vdpa_device *vdev, u16 index, unsigned int n, cons
 
 static u32 sim_vq_group(struct vdpa_device *vdev, u16 index)
 {
+	return sim_group_of(vdpa_to_sim(vdev), index);
+}
+
+static u32 sim_vq_desc_group(struct vdpa_device *vdev, u16 index)
+{
 	struct sim *sim = vdpa_to_sim(vdev);
 
-	return sim->class->group_of ? sim->class->group_of(sim, index) : 0;
+	return sim->ngroups + sim_group_of(sim, index);
+}
+
+/**
+ * sim_groups_reset - have all groups in address space 0
+ * @sim: the device
+ *
+ * Context: sim.lock, or nobody has the device yet. No queue runs.
+ */
+void sim_groups_reset(struct sim *sim)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_GROUPS; i++) {
+		sim->group_asid[i] = 0;
+		sim->desc_asid[i] = SIM_ASID_NONE;
+	}
 }
 
 static int sim_set_group_asid(struct vdpa_device *vdev, u32 group, u32 asid)
@@ -155,8 +176,10 @@ static int sim_set_group_asid(struct vdpa_device *vdev, u32 group, u32 asid)
 		return -EINTR;
 	if (sim->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		err = -EBUSY;
-	else
+	else if (group < sim->ngroups)
 		sim->group_asid[group] = asid;
+	else
+		sim->desc_asid[group - sim->ngroups] = asid;
 	mutex_unlock(&sim->lock);
 	return err;
 }
@@ -215,7 +238,7 @@ static int sim_reset(struct vdpa_device *vdev)
 	for (i = 0; i < vdev->nvqs; i++)
 		sim_queue_reset(&sim->queues[i]);
 	WRITE_ONCE(sim->needs_reset, false);
-	memset(sim->group_asid, 0, sizeof(sim->group_asid));
+	sim_groups_reset(sim);
 	WRITE_ONCE(sim->features, 0);
 	WRITE_ONCE(sim->generation, sim->generation + 1);
 	spin_lock_bh(&sim->config_lock);
@@ -329,6 +352,7 @@ const struct vdpa_ops sim_ops = {
 	.kick_vq = sim_kick_vq,
 	.vq_stat = sim_vq_stat,
 	.vq_group = sim_vq_group,
+	.vq_desc_group = sim_vq_desc_group,
 	.set_group_asid = sim_set_group_asid,
 	.set_driver_features = sim_set_driver_features,
 	.get_driver_features = sim_get_driver_features,

@@ -77,8 +77,8 @@ static void sim_queue_break(struct sim_queue *q, enum devq_error error)
 static void sim_queue_start(struct sim_queue *q)
 {
 	struct sim *sim = q->sim;
-	u32 group = sim->class->group_of ? sim->class->group_of(sim, q->index) : 0;
-	u32 asid = sim->group_asid[group];
+	u32 group = sim_group_of(sim, q->index);
+	u32 asid = sim->group_asid[group], desc_asid = sim->desc_asid[group];
 	struct devq_config cfg = {
 		.mem = sim->mm ? DEVQ_MEM_USER : DEVQ_MEM_PHYS,
 		.addr = q->addr,
@@ -91,6 +91,10 @@ static void sim_queue_start(struct sim_queue *q)
 		.iotlb_reader = &q->readers[asid],
 	};
 
+	if (desc_asid != SIM_ASID_NONE && desc_asid != asid) {
+		cfg.ring_map = &sim->spaces[desc_asid];
+		cfg.ring_reader = &q->readers[desc_asid];
+	}
 	if (!q->broken && devq_start(&q->ring, &cfg))
 		sim_queue_break(q, DEVQ_E_FAULT);
 }

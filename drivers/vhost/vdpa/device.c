@@ -195,7 +195,7 @@ static u64 vhost_vdpa_backend_features(const struct vdpa_device *vdev)
 		features |= BIT_ULL(VHOST_BACKEND_F_SUSPEND);
 	if (vdev->ops->resume)
 		features |= BIT_ULL(VHOST_BACKEND_F_RESUME);
-	if (vdev->ops->vq_desc_group)
+	if (vdev->desc_groups)
 		features |= BIT_ULL(VHOST_BACKEND_F_DESC_ASID);
 	return features;
 }
