@@ -32,13 +32,13 @@ static int set_param(const char *value)
 }
 
 /* A device that has them. -ENOENT: no simulator, or one that cannot. */
-static int new_device(struct vdpa_dev *dev, const char *mgmt, const struct sim_attrs *attrs)
+static int new_device(struct vdpa_dev *dev, const char *mgmt, const struct vdpa_attrs *attrs)
 {
 	int ret = system("modprobe -q vdpa_sim") ? -ENOENT : set_param("Y");
 
 	if (ret)
 		return ret;
-	ret = sim_dev_new(dev, mgmt, "g0", attrs);
+	ret = vdpa_dev_make(dev, mgmt, "g0", attrs);
 	set_param("N");
 	return ret;
 }
@@ -90,7 +90,7 @@ static char *backwards(char *ram)
 FIXTURE_SETUP(apart)
 {
 	struct vdpa *v = &self->v;
-	int ret = new_device(&self->dev, "vdpasim_blk", &(struct sim_attrs){
+	int ret = new_device(&self->dev, "vdpasim_blk", &(struct vdpa_attrs){
 		.features = VDPA_F_BASE | F_INDIRECT });
 
 	vdpa_init(v);
@@ -206,7 +206,7 @@ TEST(rings_follow)
 {
 	struct vdpa_dev dev;
 	struct vdpa v;
-	int ret = new_device(&dev, "vdpasim_net", &(struct sim_attrs){ .mac = sim_mac });
+	int ret = new_device(&dev, "vdpasim_net", &(struct vdpa_attrs){ .mac = sim_mac });
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator with groups of rings");
@@ -234,7 +234,7 @@ TEST(not_by_default)
 	struct vdpa_dev dev;
 	struct vdpa v;
 	uint64_t offered;
-	int ret = sim_dev_new(&dev, "vdpasim_net", "g0", &(struct sim_attrs){ .mac = sim_mac });
+	int ret = vdpa_dev_make(&dev, "vdpasim_net", "g0", &(struct vdpa_attrs){ .mac = sim_mac });
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator");

@@ -18,7 +18,7 @@ FIXTURE(state) {
 
 FIXTURE_SETUP(state)
 {
-	int ret = sim_dev_new(&self->dev, "vdpasim_net", "s0", &(struct sim_attrs){ .mac = sim_mac });
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_net", "s0", &(struct vdpa_attrs){ .mac = sim_mac });
 
 	vdpa_init(&self->v);
 	if (ret == -ENOENT)
@@ -343,7 +343,7 @@ TEST(fault_136_used_index_after_base)
 {
 	struct vdpa_dev dev;
 	struct vdpa v;
-	int ret = sim_dev_new(&dev, "vdpasim_net", "s1", &(struct sim_attrs){ .mac = sim_mac });
+	int ret = vdpa_dev_make(&dev, "vdpasim_net", "s1", &(struct vdpa_attrs){ .mac = sim_mac });
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator of network cards");

@@ -58,6 +58,14 @@ struct vdpa_dev {
 	char path[64];		/* of its file in /dev */
 };
 
+/* What a device is to be, beside the name; 0: the parent's default. */
+struct vdpa_attrs {
+	uint64_t features;
+	const uint8_t *mac;
+	uint16_t mtu;
+	uint16_t max_vqp;
+};
+
 /*
  * Unload simulators and vhost_vdpa, and load what they share with these parameters
  * ("use_va=0 max_iotlb_entries=16"; "" for the defaults), vhost_vdpa with those.
@@ -70,6 +78,8 @@ int vdpa_reload(const char *sim, const char *vhost_vdpa);
  * no such parent.
  */
 int vdpa_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name, uint64_t features);
+int vdpa_dev_make(struct vdpa_dev *d, const char *mgmt, const char *name,
+		  const struct vdpa_attrs *attrs);
 void vdpa_dev_del(struct vdpa_dev *d);
 /* /dev/vhost-vdpa-N of a device that exists, waiting for it; -ETIMEDOUT. */
 int vdpa_dev_path(const char *name, char *path, size_t room);
