@@ -34,7 +34,7 @@ static int set_param(const char *value)
 /* A device that has them. -ENOENT: no simulator, or one that cannot. */
 static int new_device(struct vdpa_dev *dev, const char *mgmt, const struct vdpa_attrs *attrs)
 {
-	int ret = system("modprobe -q vdpa_sim") ? -ENOENT : set_param("Y");
+	int ret = modules_load("vdpa_sim") ?: set_param("Y");
 
 	if (ret)
 		return ret;

@@ -233,7 +233,7 @@ static int fuzz(struct vdpa *v, uint64_t *seed, unsigned int *moved)
 TEST_F_TIMEOUT(ring, fuzz, STRESS_TIMEOUT)
 {
 	struct vdpa *v = &self->v;
-	uint64_t end = now_ms() + 1000 * stress_seconds(2), seed = now_us(), first = seed;
+	uint64_t end = now_ms() + stress_ms(1000), seed = now_us(), first = seed;
 	unsigned int rounds, moved = 0;
 
 	if (getenv("RINGSIDE_SEED"))
@@ -283,7 +283,7 @@ FIXTURE_TEARDOWN(disk)
 TEST_F_TIMEOUT(disk, fuzz, STRESS_TIMEOUT)
 {
 	struct vdpa *v = &self->v;
-	uint64_t end = now_ms() + 1000 * stress_seconds(2), seed = now_us(), first = seed;
+	uint64_t end = now_ms() + stress_ms(1000), seed = now_us(), first = seed;
 	unsigned int rounds, moved = 0;
 
 	if (getenv("RINGSIDE_SEED"))

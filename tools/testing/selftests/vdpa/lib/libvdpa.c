@@ -13,7 +13,7 @@
 
 /* ---- devices ---- */
 
-/* Has it been loaded, and is it done with that? */
+/* Has it been loaded, and is it done with that? One that is built in has no state. */
 static bool module_live(const char *module)
 {
 	char path[128], state[8] = "";
@@ -30,18 +30,40 @@ static bool module_live(const char *module)
 }
 
 /* A process takes longer than most tests: there is one only if something is missing. */
+int modules_load(const char *names)
+{
+	char name[64], command[256];
+	const char *at = names;
+	int len;
+
+	while (sscanf(at, " %63s%n", name, &len) == 1 && module_live(name))
+		at += len;
+	if (!at[strspn(at, " ")])
+		return 0;
+	snprintf(command, sizeof(command), "modprobe -aq %s", names);
+	return system(command) ? -ENOENT : 0;
+}
+
+int module_unload(const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "/sys/module/%s", name);
+	if (access(text, F_OK))
+		return 0;
+	snprintf(text, sizeof(text), "modprobe -rq %s", name);
+	return system(text) ? -EBUSY : 0;
+}
+
 static int load_modules(const char *mgmt)
 {
-	char class[64], command[128];
+	char names[64];
 
 	/* vdpasim_net is made by vdpa_sim_net. */
 	if (strncmp(mgmt, "vdpasim_", 8))
 		return -ENOENT;
-	snprintf(class, sizeof(class), "vdpa_sim_%s", mgmt + 8);
-	if (module_live("vhost_vdpa") && module_live(class))
-		return 0;
-	snprintf(command, sizeof(command), "modprobe -aq vhost_vdpa %s", class);
-	return system(command) ? -ENOENT : 0;
+	snprintf(names, sizeof(names), "vhost_vdpa vdpa_sim_%s", mgmt + 8);
+	return modules_load(names);
 }
 
 /* What a parameter that nobody gives is, as sysfs shows it. */

@@ -66,6 +66,10 @@ struct vdpa_attrs {
 	uint16_t max_vqp;
 };
 
+/* modprobe, if one of them is not there: 0 or -ENOENT. Names are separated by spaces. */
+int modules_load(const char *names);
+/* modprobe -r, if it is there: 0 or -EBUSY. */
+int module_unload(const char *name);
 /*
  * Unload simulators and vhost_vdpa, and load what they share with these parameters
  * ("use_va=0 max_iotlb_entries=16"; "" for the defaults), vhost_vdpa with those.
