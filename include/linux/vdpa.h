@@ -136,8 +136,8 @@ struct vdpa_config {
  * @set_vq_affinity: optional. CPUs to serve a queue on, NULL for any
  * @get_vq_affinity: optional. The same; NULL if not set
  * @vq_group: group of a queue
- * @vq_desc_group: optional. Group of the areas of a queue, if it can be another
- *	one than that of its buffers
+ * @vq_desc_group: group of the areas of a queue, if it can be another one than
+ *	that of its buffers; needed with vdpa_device.desc_groups
  * @set_group_asid: address space of a group. -EBUSY while the device runs
  * @set_driver_features: bits that were accepted. -EINVAL if not to be had
  * @get_driver_features: the same bits
@@ -241,6 +241,7 @@ struct vdpa_ops {
  * @vq_num_min: smallest one; immutable
  * @vq_align: alignment of the areas, for drivers that lay them out; immutable
  * @use_va: mappings lead to user addresses; immutable
+ * @desc_groups: the areas of queues are in groups of their own; immutable
  * @batch: changes to mappings are put in force together, at the end of a batch;
  *	if not, each by itself; immutable
  * @config_lock: protects status, features and configuration
@@ -266,6 +267,7 @@ struct vdpa_device {
 	u16 vq_num_min;
 	u32 vq_align;
 	bool use_va;
+	bool desc_groups;
 	bool batch;
 
 	struct rw_semaphore config_lock;

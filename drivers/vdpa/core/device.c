@@ -125,7 +125,8 @@ static bool vdpa_device_complete(const struct vdpa_device *vdev)
 
 	return ops->set_vq_addr && ops->set_vq_num && ops->set_vq_base && ops->get_vq_base &&
 	       ops->set_vq_ready && ops->get_vq_ready && ops->set_vq_cb && ops->kick_vq &&
-	       ops->vq_group && ops->set_group_asid && ops->set_driver_features &&
+	       ops->vq_group && (ops->vq_desc_group || !vdev->desc_groups) &&
+	       ops->set_group_asid && ops->set_driver_features &&
 	       ops->get_driver_features && ops->get_status && ops->set_status && ops->reset &&
 	       ops->get_config && ops->set_config && ops->set_config_cb && ops->map_begin &&
 	       ops->map_add && ops->map_remove && ops->map_commit && ops->map_cancel &&

@@ -18,6 +18,10 @@ static bool use_va = true;
 module_param(use_va, bool, 0444);
 MODULE_PARM_DESC(use_va, "Devices use memory by user addresses, nothing is pinned");
 
+static bool desc_group;
+module_param(desc_group, bool, 0644);
+MODULE_PARM_DESC(desc_group, "Rings of new devices have groups, and so address spaces, of their own");
+
 static struct sim_parent *mgmt_to_parent(struct vdpa_mgmt_dev *mgmt)
 {
 	return container_of(mgmt, struct sim_parent, mgmt);
@@ -60,6 +64,20 @@ static int sim_set_features(struct sim *sim, const struct vdpa_config *config,
 	return 0;
 }
 
+/* After the class has said how many groups there are. */
+static void sim_set_groups(struct sim *sim)
+{
+	struct vdpa_device *vdev = &sim->vdev;
+
+	sim->ngroups = vdev->ngroups;
+	vdev->desc_groups = READ_ONCE(desc_group);
+	if (vdev->desc_groups) {
+		vdev->ngroups += sim->ngroups;
+		vdev->nas += sim->ngroups;
+	}
+	sim_groups_reset(sim);
+}
+
 static int sim_make(struct sim *sim, const char *name, const struct vdpa_config *config,
 		    struct netlink_ext_ack *extack)
 {
@@ -79,6 +97,7 @@ static int sim_make(struct sim *sim, const char *name, const struct vdpa_config 
 	if (err)
 		return err;
 	sim->created = true;
+	sim_set_groups(sim);
 	err = sim_spaces_create(sim);
 	if (err)
 		return err;

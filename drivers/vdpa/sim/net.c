@@ -55,7 +55,7 @@ static unsigned int net_worker_of(const struct sim *sim, u16 index)
 
 static u32 net_group_of(const struct sim *sim, u16 index)
 {
-	return net_is_ctrl(sim_to_net(sim), index) ? sim->vdev.ngroups - 1 : 0;
+	return net_is_ctrl(sim_to_net(sim), index) ? 1 : 0;
 }
 
 static size_t net_hdr_len(const struct sim_net *net)

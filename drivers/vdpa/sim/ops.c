@@ -141,9 +141,30 @@ static int sim_vq_stat(struct vdpa_device *vdev, u16 index, unsigned int n, cons
 
 static u32 sim_vq_group(struct vdpa_device *vdev, u16 index)
 {
+	return sim_group_of(vdpa_to_sim(vdev), index);
+}
+
+static u32 sim_vq_desc_group(struct vdpa_device *vdev, u16 index)
+{
 	struct sim *sim = vdpa_to_sim(vdev);
 
-	return sim->class->group_of ? sim->class->group_of(sim, index) : 0;
+	return sim->ngroups + sim_group_of(sim, index);
+}
+
+/**
+ * sim_groups_reset - have all groups in address space 0
+ * @sim: the device
+ *
+ * Context: sim.lock, or nobody has the device yet. No queue runs.
+ */
+void sim_groups_reset(struct sim *sim)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_GROUPS; i++) {
+		sim->group_asid[i] = 0;
+		sim->desc_asid[i] = SIM_ASID_NONE;
+	}
 }
 
 static int sim_set_group_asid(struct vdpa_device *vdev, u32 group, u32 asid)
@@ -155,8 +176,10 @@ static int sim_set_group_asid(struct vdpa_device *vdev, u32 group, u32 asid)
 		return -EINTR;
 	if (sim->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		err = -EBUSY;
-	else
+	else if (group < sim->ngroups)
 		sim->group_asid[group] = asid;
+	else
+		sim->desc_asid[group - sim->ngroups] = asid;
 	mutex_unlock(&sim->lock);
 	return err;
 }
@@ -185,13 +208,18 @@ static u64 sim_get_driver_features(struct vdpa_device *vdev)
 
 static u8 sim_get_status(struct vdpa_device *vdev)
 {
-	return READ_ONCE(vdpa_to_sim(vdev)->status);
+	struct sim *sim = vdpa_to_sim(vdev);
+	u8 broken = READ_ONCE(sim->needs_reset) ? VIRTIO_CONFIG_S_NEEDS_RESET : 0;
+
+	return READ_ONCE(sim->status) | broken;
 }
 
 static void sim_set_status(struct vdpa_device *vdev, u8 status)
 {
 	struct sim *sim = vdpa_to_sim(vdev);
 
+	/* That bit is ours: a driver who writes back what it has read means nothing by it. */
+	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
 	mutex_lock(&sim->lock);
 	WRITE_ONCE(sim->status, status);
 	sim_queues_apply(sim);
@@ -209,7 +237,8 @@ static int sim_reset(struct vdpa_device *vdev)
 	sim_queues_apply(sim);
 	for (i = 0; i < vdev->nvqs; i++)
 		sim_queue_reset(&sim->queues[i]);
-	memset(sim->group_asid, 0, sizeof(sim->group_asid));
+	WRITE_ONCE(sim->needs_reset, false);
+	sim_groups_reset(sim);
 	WRITE_ONCE(sim->features, 0);
 	WRITE_ONCE(sim->generation, sim->generation + 1);
 	spin_lock_bh(&sim->config_lock);
@@ -279,6 +308,20 @@ static void sim_set_config_cb(struct vdpa_device *vdev, const struct vdpa_callba
 	spin_unlock_bh(&sim->config_lock);
 }
 
+/**
+ * sim_config_changed - tell the driver to look at configuration and status
+ * @sim: the device
+ *
+ * Context: may be within a turn.
+ */
+void sim_config_changed(struct sim *sim)
+{
+	spin_lock_bh(&sim->config_lock);
+	if (sim->config_cb.fn)
+		sim->config_cb.fn(sim->config_cb.data);
+	spin_unlock_bh(&sim->config_lock);
+}
+
 /* Other than by the driver, who is told of it. */
 static int sim_set_attr(struct vdpa_device *vdev, const struct vdpa_config *config)
 {
@@ -294,10 +337,7 @@ static int sim_set_attr(struct vdpa_device *vdev, const struct vdpa_config *conf
 		return -EINTR;
 	WRITE_ONCE(sim->generation, sim->generation + 1);
 	mutex_unlock(&sim->lock);
-	spin_lock_bh(&sim->config_lock);
-	if (sim->config_cb.fn)
-		sim->config_cb.fn(sim->config_cb.data);
-	spin_unlock_bh(&sim->config_lock);
+	sim_config_changed(sim);
 	return 0;
 }
 
@@ -312,6 +352,7 @@ const struct vdpa_ops sim_ops = {
 	.kick_vq = sim_kick_vq,
 	.vq_stat = sim_vq_stat,
 	.vq_group = sim_vq_group,
+	.vq_desc_group = sim_vq_desc_group,
 	.set_group_asid = sim_set_group_asid,
 	.set_driver_features = sim_set_driver_features,
 	.get_driver_features = sim_get_driver_features,

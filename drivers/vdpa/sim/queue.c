@@ -57,7 +57,11 @@ void sim_queues_destroy(struct sim *sim)
 	kvfree(sim->queues);
 }
 
-/* Says once why a queue is broken. Context: sim_queue.mutex. */
+/*
+ * Says once why a queue is broken: to the log, and by the status to the driver, who
+ * has set DRIVER_OK, for otherwise no queue runs (virtio 1.3, 2.1.2).
+ * Context: sim_queue.mutex.
+ */
 static void sim_queue_break(struct sim_queue *q, enum devq_error error)
 {
 	if (q->broken)
@@ -65,14 +69,16 @@ static void sim_queue_break(struct sim_queue *q, enum devq_error error)
 	q->broken = true;
 	dev_warn_ratelimited(&q->sim->vdev.dev, "virtqueue %u stopped: %s\n", q->index,
 			     devq_error_name(error));
+	WRITE_ONCE(q->sim->needs_reset, true);
+	sim_config_changed(q->sim);
 }
 
 /* Context: sim.lock and sim_queue.mutex. */
 static void sim_queue_start(struct sim_queue *q)
 {
 	struct sim *sim = q->sim;
-	u32 group = sim->class->group_of ? sim->class->group_of(sim, q->index) : 0;
-	u32 asid = sim->group_asid[group];
+	u32 group = sim_group_of(sim, q->index);
+	u32 asid = sim->group_asid[group], desc_asid = sim->desc_asid[group];
 	struct devq_config cfg = {
 		.mem = sim->mm ? DEVQ_MEM_USER : DEVQ_MEM_PHYS,
 		.addr = q->addr,
@@ -85,6 +91,10 @@ static void sim_queue_start(struct sim_queue *q)
 		.iotlb_reader = &q->readers[asid],
 	};
 
+	if (desc_asid != SIM_ASID_NONE && desc_asid != asid) {
+		cfg.ring_map = &sim->spaces[desc_asid];
+		cfg.ring_reader = &q->readers[desc_asid];
+	}
 	if (!q->broken && devq_start(&q->ring, &cfg))
 		sim_queue_break(q, DEVQ_E_FAULT);
 }

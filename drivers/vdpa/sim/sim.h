@@ -33,8 +33,10 @@
 #define SIM_BATCH	32
 /* Counters a queue may have. */
 #define SIM_COUNTERS	8
-/* Groups a device may have. */
+/* Groups that the queues of a device may be in. */
 #define SIM_GROUPS	2
+/* Instead of an address space: no one has said which. */
+#define SIM_ASID_NONE	U32_MAX
 /* Bytes of configuration a device may have. */
 #define SIM_CONFIG_MAX	256
 /* Size of the largest queue. */
@@ -181,6 +183,8 @@ struct sim_class {
  * @queues: vdev.nvqs of them; immutable
  * @workers: @nworkers of them; immutable
  * @nworkers: set by sim_class.create; immutable
+ * @ngroups: groups of queues. If rings have groups of their own, these follow, one for
+ *	each; immutable
  * @spaces: address spaces, vdev.nas of them; each has its lock
  *
  * @lock: serialises the driver's calls; protects what follows. @status, @features,
@@ -188,10 +192,12 @@ struct sim_class {
  *	it has changed
  * @status: device status
  * @suspended: by the driver
+ * @needs_reset: a queue is broken. Set in any turn, cleared when there are none
  * @upset: threads were kept from waiting in page faults
  * @features: negotiated
  * @generation: of the configuration
- * @group_asid: address space of each group
+ * @group_asid: address space of each group of queues
+ * @desc_asid: that of their rings, SIM_ASID_NONE for the same
  * @mm: whose user addresses the address spaces lead to; NULL if they lead to
  *	physical ones
  *
@@ -205,15 +211,18 @@ struct sim {
 	struct sim_queue *queues;
 	struct sim_worker *workers;
 	unsigned int nworkers;
+	u32 ngroups;
 	struct memmap *spaces;
 
 	struct mutex lock;
 	u8 status;
 	bool suspended;
+	bool needs_reset;
 	bool upset;
 	u64 features;
 	u32 generation;
 	u32 group_asid[SIM_GROUPS];
+	u32 desc_asid[SIM_GROUPS];
 	struct mm_struct *mm;
 
 	spinlock_t config_lock;
@@ -243,6 +252,12 @@ static inline struct sim *vdpa_to_sim(struct vdpa_device *vdev)
 static inline bool sim_has(const struct sim *sim, unsigned int feature)
 {
 	return READ_ONCE(sim->features) & BIT_ULL(feature);
+}
+
+/* Which group a queue is in. */
+static inline u32 sim_group_of(const struct sim *sim, u16 index)
+{
+	return sim->class->group_of ? sim->class->group_of(sim, index) : 0;
 }
 
 /* Byte order of the configuration and of what is in buffers. */
@@ -278,6 +293,7 @@ module_exit(class##_exit)
 /* ops.c */
 extern const struct vdpa_ops sim_ops;
 void sim_config_changed(struct sim *sim);
+void sim_groups_reset(struct sim *sim);
 
 /* space.c */
 int sim_spaces_create(struct sim *sim);

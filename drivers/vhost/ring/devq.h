@@ -284,7 +284,11 @@ struct devq_desc {
  * @iotlb_reader: our announcement to its editors; the caller's
  * @set: where this turn looks buffers up: @slot_set, or the set of @iotlb; NULL
  *	outside of a turn
- * @resolved: generation of @iotlb that @area and @ops hold for, 0 for none
+ * @ring_map: device IOTLB of the areas if it is another one, else NULL
+ * @ring_reader: our announcement to its editors; the caller's
+ * @ring_set: where this turn looks the areas up, if there is @iotlb: a set of
+ *	@ring_map, or @set
+ * @resolved: generation of @ring_set that @area and @ops hold for, 0 for none
  * @miss: why a call returned -EAGAIN, or the ring is broken by DEVQ_E_ACCESS
  * @buffers: last entry a buffer was found in
  * @tables: last entry an indirect table was found in
@@ -325,6 +329,9 @@ struct devq {
 	struct memmap *iotlb;
 	struct memmap_reader *iotlb_reader;
 	const struct memmap_set *set;
+	struct memmap *ring_map;
+	struct memmap_reader *ring_reader;
+	const struct memmap_set *ring_set;
 	u64 resolved;
 	struct devq_miss miss;
 	struct memmap_cache buffers;
@@ -356,6 +363,10 @@ struct devq {
  * @iotlb: NULL, or the device IOTLB that the areas and all buffers are translated
  *	by; needed for DEVQ_MEM_PHYS
  * @iotlb_reader: one that @iotlb knows, for this queue alone
+ * @ring_map: NULL, or another device IOTLB by which the areas are translated, and
+ *	nothing else: addresses in descriptors, those of indirect tables too, are
+ *	of @iotlb. Needs @no_miss, as a miss does not tell whose it is
+ * @ring_reader: one that @ring_map knows, for this queue alone
  * @kmem_first: lowest address of a buffer, for DEVQ_MEM_KERNEL
  * @kmem_last: highest, inclusive
  */
@@ -370,6 +381,8 @@ struct devq_config {
 	struct memmap *slots;
 	struct memmap *iotlb;
 	struct memmap_reader *iotlb_reader;
+	struct memmap *ring_map;
+	struct memmap_reader *ring_reader;
 	u64 kmem_first;
 	u64 kmem_last;
 };
@@ -434,8 +447,11 @@ static inline int devq_enter(struct devq *dq)
  */
 static inline void devq_exit(struct devq *dq)
 {
-	if (unlikely(dq->iotlb))
+	if (unlikely(dq->iotlb)) {
+		if (dq->ring_map)
+			memmap_read_unlock(dq->ring_map, dq->ring_reader);
 		memmap_read_unlock(dq->iotlb, dq->iotlb_reader);
+	}
 	dq->set = NULL;
 	if (likely(dq->slots))
 		memmap_read_unlock(dq->slots, &dq->reader);
@@ -469,7 +485,9 @@ static inline bool devq_contended(const struct devq *dq)
 	/* Who looks again and again needs no barrier. */
 	return (dq->slots && waitqueue_active(&dq->slots->wait)) ||
 	       /* The same. */
-	       (dq->iotlb && waitqueue_active(&dq->iotlb->wait));
+	       (dq->iotlb && waitqueue_active(&dq->iotlb->wait)) ||
+	       /* The same. */
+	       (dq->ring_map && waitqueue_active(&dq->ring_map->wait));
 }
 
 /**

@@ -40,7 +40,7 @@ static int devq_resolve(struct devq *dq)
 	dq->ops->extents(dq->num, dq->features, &dq->addr, extent);
 	for (i = 0; i < DEVQ_AREAS; i++) {
 		const struct devq_extent *e = &extent[i];
-		int ret = memmap_covers(dq->set, e->addr, e->len, e->perm, &at[i],
+		int ret = memmap_covers(dq->ring_set, e->addr, e->len, e->perm, &at[i],
 					&dq->miss.addr);
 
 		if (ret < 0) {
@@ -69,7 +69,7 @@ static int devq_resolve(struct devq *dq)
 	else
 		mem = whole ? DEVQ_MEM_USER : DEVQ_MEM_IOTLB;
 	WRITE_ONCE(dq->ops, devq_find_ops(dq->features, mem));
-	dq->resolved = dq->set->generation;
+	dq->resolved = dq->ring_set->generation;
 	return 0;
 }
 
@@ -86,7 +86,10 @@ int devq_enter_iotlb(struct devq *dq)
 	int err = 0;
 
 	dq->set = memmap_read_lock(dq->iotlb, dq->iotlb_reader);
-	if (dq->resolved != dq->set->generation)
+	dq->ring_set = dq->set;
+	if (dq->ring_map)
+		dq->ring_set = memmap_read_lock(dq->ring_map, dq->ring_reader);
+	if (dq->resolved != dq->ring_set->generation)
 		err = devq_resolve(dq);
 	if (!err && dq->fresh) {
 		err = dq->ops->start(dq);

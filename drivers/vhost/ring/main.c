@@ -211,7 +211,8 @@ EXPORT_SYMBOL_NS_GPL(devq_has_area_in, "RINGSIDE");
  * behind a device IOTLB that happens in the first turn.
  *
  * Context: may sleep; the owner's address space for DEVQ_MEM_USER.
- * Return: 0; -EINVAL for a queue size the layout does not allow, -EOPNOTSUPP
+ * Return: 0; -EINVAL for a queue size the layout does not allow or a
+ * devq_config.ring_map that cannot be, -EOPNOTSUPP
  * for a layout or memory that is not there, -EFAULT if the ring cannot be
  * accessed. On error a stopped queue stays stopped, a running one stays running
  * with what @cfg says.
@@ -225,6 +226,8 @@ int devq_start(struct devq *dq, const struct devq_config *cfg)
 		return -EOPNOTSUPP;
 	if (!is_power_of_2(cfg->num) || cfg->num > 32768)
 		return -EINVAL;
+	if (cfg->ring_map && !(cfg->iotlb && cfg->no_miss))
+		return -EINVAL;
 	dq->addr = cfg->addr;
 	dq->area = cfg->addr;
 	dq->num = cfg->num;
@@ -237,6 +240,8 @@ int devq_start(struct devq *dq, const struct devq_config *cfg)
 	dq->slots = cfg->slots;
 	dq->iotlb = cfg->iotlb;
 	dq->iotlb_reader = cfg->iotlb_reader;
+	dq->ring_map = cfg->ring_map;
+	dq->ring_reader = cfg->ring_reader;
 	dq->phys = cfg->mem == DEVQ_MEM_PHYS;
 	dq->no_miss = cfg->no_miss;
 	dq->keep_used = cfg->keep_used;

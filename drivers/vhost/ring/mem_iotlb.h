@@ -19,7 +19,7 @@ static inline bool iotlb_word(struct devq *dq, u64 addr, u64 len, u64 *hva)
 	struct memmap_cache *cache = &dq->pages[(addr >> PAGE_SHIFT) % DEVQ_PAGES];
 	struct iovec iov[2];
 
-	if (memmap_translate(dq->set, cache, addr, len, 0, iov, 2, &dq->miss.addr) != 1)
+	if (memmap_translate(dq->ring_set, cache, addr, len, 0, iov, 2, &dq->miss.addr) != 1)
 		return false;
 	*hva = (unsigned long)iov->iov_base;
 	return true;

@@ -14,7 +14,7 @@ static inline void *phys_word(struct devq *dq, u64 addr, u64 len)
 	struct memmap_cache *cache = &dq->pages[(addr >> PAGE_SHIFT) % DEVQ_PAGES];
 	struct iovec iov[2];
 
-	if (memmap_translate(dq->set, cache, addr, len, 0, iov, 2, &dq->miss.addr) != 1)
+	if (memmap_translate(dq->ring_set, cache, addr, len, 0, iov, 2, &dq->miss.addr) != 1)
 		return NULL;
 	return devq_phys((unsigned long)iov->iov_base, len);
 }

@@ -195,7 +195,7 @@ static u64 vhost_vdpa_backend_features(const struct vdpa_device *vdev)
 		features |= BIT_ULL(VHOST_BACKEND_F_SUSPEND);
 	if (vdev->ops->resume)
 		features |= BIT_ULL(VHOST_BACKEND_F_RESUME);
-	if (vdev->ops->vq_desc_group)
+	if (vdev->desc_groups)
 		features |= BIT_ULL(VHOST_BACKEND_F_DESC_ASID);
 	return features;
 }
@@ -225,14 +225,17 @@ int vhost_vdpa_get_status(struct vhost_vdpa_file *file, void *arg, void __user *
 	return 0;
 }
 
-/* Bits are added one by one and taken away all at once, by a reset. */
+/*
+ * Bits are added one by one and taken away all at once, by a reset. The device itself
+ * sets NEEDS_RESET at any time, so that the caller need not know of it yet.
+ */
 int vhost_vdpa_set_status(struct vhost_vdpa_file *file, void *arg, void __user *user)
 {
 	u8 status = *(u8 *)arg, old = vdpa_get_status(file->vdev);
 
 	if (!status)
 		return vhost_vdpa_reset(file);
-	if (old & ~status)
+	if (old & ~status & ~VIRTIO_CONFIG_S_NEEDS_RESET)
 		return -EINVAL;
 	vdpa_set_status(file->vdev, status);
 	vhost_vdpa_irqs_start(file);

@@ -217,7 +217,7 @@ int vhost_vdpa_get_vring_desc_group(struct vhost_vdpa_vq *vq, void *arg)
 	struct vhost_vring_state *state = arg;
 	struct vdpa_device *vdev = vq->file->vdev;
 
-	if (!vdev->ops->vq_desc_group)
+	if (!vdev->desc_groups)
 		return -EOPNOTSUPP;
 	state->num = vdev->ops->vq_desc_group(vdev, vq->index);
 	return state->num < vdev->ngroups ? 0 : -EIO;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libvnl.h"
+#include "libvdpa.h"
 #include "test.h"
 
 #define LOOKERS	3
@@ -85,7 +85,7 @@ FIXTURE_SETUP(hotplug)
 {
 	int i;
 
-	if (system("modprobe -q vdpa_sim_net"))
+	if (modules_load("vdpa_sim_net"))
 		SKIP(return, "no simulators");
 	for (i = 0; i < LOOKERS; i++) {
 		self->looker[i].stop = &self->stop;
@@ -96,7 +96,7 @@ FIXTURE_SETUP(hotplug)
 
 FIXTURE_TEARDOWN(hotplug)
 {
-	(void)!system("modprobe -rq vdpa_sim_net");
+	module_unload("vdpa_sim_net");
 }
 
 static void join(struct __test_metadata *_metadata, FIXTURE_DATA(hotplug) *self)
@@ -119,7 +119,7 @@ static void join(struct __test_metadata *_metadata, FIXTURE_DATA(hotplug) *self)
 /* The module with the management device goes, and comes back. */
 TEST_F_TIMEOUT(hotplug, fault_060_module_goes_under_lookers, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(3);
+	uint64_t end = now_ms() + stress_ms(1000);
 	unsigned int rounds = 0;
 
 	do {
@@ -133,7 +133,7 @@ TEST_F_TIMEOUT(hotplug, fault_060_module_goes_under_lookers, STRESS_TIMEOUT)
 /* Lists are made while what they are of is made and removed. */
 TEST_F_TIMEOUT(hotplug, fault_097_devices_come_and_go, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(1000);
 	unsigned int rounds = 0;
 	struct vnl nl;
 

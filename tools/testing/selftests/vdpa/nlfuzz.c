@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libvnl.h"
+#include "libvdpa.h"
 #include "test.h"
 
 #define NAMES	8
@@ -137,11 +137,11 @@ TEST(requests_that_nobody_sends)
 	struct vnl nl;
 	int err;
 
-	if (system("modprobe -aq vdpa_sim_net vdpa_sim_blk"))
+	if (modules_load("vdpa_sim_net vdpa_sim_blk"))
 		SKIP(return, "no simulators");
 	seed();
 	ASSERT_EQ(0, vnl_open(&nl));
-	end = now_ms() + 1000 * stress_seconds(2);
+	end = now_ms() + stress_ms(1000);
 	do {
 		err = one(&nl);
 		good += !err;

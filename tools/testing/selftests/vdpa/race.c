@@ -157,11 +157,11 @@ static void *hammer(void *arg)
 
 /* Threads that do something until the time is over: calls of all, 0 if one failed. */
 static unsigned int run_threads(struct vdpa *v, const char *path, void *(*fn)(void *),
-				unsigned int seconds)
+				unsigned int ms)
 {
 	char *mem = mmap(NULL, 128 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			 -1, 0);
-	uint64_t end = now_ms() + 1000 * seconds;
+	uint64_t end = now_ms() + ms;
 	struct hammer h[THREADS];
 	pthread_t thread[THREADS];
 	volatile bool stop = false;
@@ -187,7 +187,7 @@ static unsigned int run_threads(struct vdpa *v, const char *path, void *(*fn)(vo
 TEST_F_TIMEOUT(race, calls, STRESS_TIMEOUT)
 {
 	struct vdpa_vq *q = &self->v.vq[0];
-	unsigned int n = run_threads(&self->v, NULL, hammer, stress_seconds(2));
+	unsigned int n = run_threads(&self->v, NULL, hammer, stress_ms(1000));
 
 	TH_LOG("%u calls", n);
 	EXPECT_LE(MIN_ROUNDS, n);
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(race, openers, STRESS_TIMEOUT)
 
 	vdpa_close(&self->v);
 	snprintf(path, sizeof(path), "%s", self->dev.path);
-	n = run_threads(&self->v, path, opener, stress_seconds(1));
+	n = run_threads(&self->v, path, opener, stress_ms(500));
 	TH_LOG("%u times", n);
 	EXPECT_LT(0, n);
 }
@@ -278,7 +278,7 @@ TEST_F_TIMEOUT(race, close, STRESS_TIMEOUT)
 	unsigned int n;
 
 	vdpa_close(&self->v);
-	n = run_threads(&self->v, self->dev.path, caller, stress_seconds(1));
+	n = run_threads(&self->v, self->dev.path, caller, stress_ms(500));
 	TH_LOG("%u calls", n);
 	EXPECT_LT(0, n);
 	self->v.fd = -1;
@@ -425,7 +425,7 @@ TEST_F_TIMEOUT(race, visitors, STRESS_TIMEOUT)
 	unsigned int n;
 
 	vdpa_close(&self->v);
-	n = run_threads(&self->v, self->dev.path, visitor, stress_seconds(1));
+	n = run_threads(&self->v, self->dev.path, visitor, stress_ms(500));
 	TH_LOG("%u times", n);
 	EXPECT_LT(0, n);
 }
@@ -433,7 +433,7 @@ TEST_F_TIMEOUT(race, visitors, STRESS_TIMEOUT)
 /* SIGKILL in the middle of traffic and mapping: the next one finds it free. */
 TEST_F_TIMEOUT(race, killed, STRESS_TIMEOUT)
 {
-	unsigned int i, rounds = 5 * stress_seconds(1);
+	unsigned int i, rounds = stress_ms(300) / 100;
 
 	vdpa_close(&self->v);
 	for (i = 0; i < rounds; i++) {
@@ -447,7 +447,7 @@ TEST_F_TIMEOUT(race, killed, STRESS_TIMEOUT)
 				    &(struct vdpa_config){ .features = VDPA_F_BASE }) ||
 			    vdpa_start(&self->v))
 				_exit(1);
-			run_threads(&self->v, NULL, hammer, 600);
+			run_threads(&self->v, NULL, hammer, 600000);
 			_exit(2);
 		}
 		nap_us(20000 + i % 7 * 10000);
@@ -469,7 +469,7 @@ TEST_F_TIMEOUT(race, killed, STRESS_TIMEOUT)
 /* Eventfds for calls are exchanged all the time, and none is missed. */
 TEST_F_TIMEOUT(race, fault_044_no_call_lost_in_swap, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 500 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(200);
 	int event[2] = { event_new(), event_new() }, closed = event_new();
 	unsigned int n;
 

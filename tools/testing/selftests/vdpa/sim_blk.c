@@ -26,8 +26,8 @@ FIXTURE_VARIANT_ADD(disk, ring_features) { F_INDIRECT | F_EVENT_IDX | F_IN_ORDER
 FIXTURE_SETUP(disk)
 {
 	const uint64_t features = F_BLK | variant->features;
-	const struct sim_attrs attrs = { .features = variant->features ? features : 0 };
-	int ret = sim_dev_new(&self->dev, "vdpasim_blk", "b0", &attrs);
+	const struct vdpa_attrs attrs = { .features = variant->features ? features : 0 };
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_blk", "b0", &attrs);
 
 	vdpa_init(&self->v);
 	if (ret == -ENOENT)
@@ -317,7 +317,7 @@ TEST(features_not_taken)
 {
 	struct vdpa_dev dev;
 	struct vdpa v;
-	int ret = sim_dev_new(&dev, "vdpasim_blk", "b1", &(struct sim_attrs){});
+	int ret = vdpa_dev_make(&dev, "vdpasim_blk", "b1", &(struct vdpa_attrs){});
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator of disks");
@@ -336,8 +336,8 @@ TEST(read_only)
 	struct vdpa_dev dev;
 	struct vdpa v;
 	char *buf;
-	int ret = sim_dev_new(&dev, "vdpasim_blk", "b2",
-			      &(struct sim_attrs){ .features = F_BLK | SIM_F_BLK_RO });
+	int ret = vdpa_dev_make(&dev, "vdpasim_blk", "b2",
+			      &(struct vdpa_attrs){ .features = F_BLK | SIM_F_BLK_RO });
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator of disks");
@@ -366,7 +366,7 @@ TEST(several_queues)
 	struct drv_done done;
 	uint16_t queues = 0;
 	unsigned int i, k;
-	int ret = sim_dev_new(&dev, "vdpasim_blk", "b3", &(struct sim_attrs){ .max_vqp = 4 });
+	int ret = vdpa_dev_make(&dev, "vdpasim_blk", "b3", &(struct vdpa_attrs){ .max_vqp = 4 });
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator of disks");

@@ -26,7 +26,7 @@ FIXTURE(ctrl) {
 FIXTURE_SETUP(ctrl)
 {
 	const struct vdpa_config c = { .features = SIM_F_NET, .num = 64, .ram_size = 4 << 20 };
-	int ret = sim_dev_new(&self->dev, "vdpasim_net", "c0", &(struct sim_attrs){ .mac = sim_mac });
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_net", "c0", &(struct vdpa_attrs){ .mac = sim_mac });
 
 	vdpa_init(&self->v);
 	if (ret == -ENOENT)
@@ -142,7 +142,7 @@ TEST(own_address_space)
 	struct vdpa_dev dev;
 	struct vdpa v;
 	unsigned int i;
-	int ret = sim_dev_new(&dev, "vdpasim_net", "c1", &(struct sim_attrs){ .mac = sim_mac });
+	int ret = vdpa_dev_make(&dev, "vdpasim_net", "c1", &(struct vdpa_attrs){ .mac = sim_mac });
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator of network cards");
@@ -185,9 +185,9 @@ FIXTURE(modes) {
 
 FIXTURE_SETUP(modes)
 {
-	const struct sim_attrs attrs = { .mac = sim_mac, .features = F_MODES };
+	const struct vdpa_attrs attrs = { .mac = sim_mac, .features = F_MODES };
 	const struct vdpa_config c = { .features = F_MODES, .num = 64, .ram_size = 4 << 20 };
-	int ret = sim_dev_new(&self->dev, "vdpasim_net", "c2", &attrs);
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_net", "c2", &attrs);
 
 	vdpa_init(&self->v);
 	if (ret == -ENOENT)
@@ -332,8 +332,8 @@ FIXTURE(pairs) {
 
 FIXTURE_SETUP(pairs)
 {
-	const struct sim_attrs attrs = { .mac = sim_mac, .max_vqp = 2 };
-	int ret = sim_dev_new(&self->dev, "vdpasim_net", "c3", &attrs);
+	const struct vdpa_attrs attrs = { .mac = sim_mac, .max_vqp = 2 };
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_net", "c3", &attrs);
 
 	vdpa_init(&self->v);
 	if (ret == -ENOENT)
@@ -406,7 +406,7 @@ TEST_F(pairs, unknown)
 
 TEST(provision_refused)
 {
-	static const struct sim_attrs bad[] = {
+	static const struct vdpa_attrs bad[] = {
 		{ .max_vqp = 17 },
 		{ .features = VDPA_F_BASE | SIM_F_MQ, .max_vqp = 2 },
 		{ .features = VDPA_F_BASE | SIM_F_CTRL_RX },
@@ -416,14 +416,14 @@ TEST(provision_refused)
 	};
 	struct vdpa_dev d;
 	unsigned int i;
-	int ret = sim_dev_new(&d, "vdpasim_net", "c4", &(struct sim_attrs){});
+	int ret = vdpa_dev_make(&d, "vdpasim_net", "c4", &(struct vdpa_attrs){});
 
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator of network cards");
 	ASSERT_EQ(0, ret);
 	vdpa_dev_del(&d);
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
-		EXPECT_EQ(-EINVAL, sim_dev_new(&d, "vdpasim_net", "c4", &bad[i])) {
+		EXPECT_EQ(-EINVAL, vdpa_dev_make(&d, "vdpasim_net", "c4", &bad[i])) {
 			TH_LOG("case %u", i);
 		}
 	}

@@ -90,7 +90,7 @@ TEST_F_TIMEOUT(fail, fault_055_no_thread_no_device, 300)
 	bool met = true;
 	int ret, fd;
 
-	ret = sim_dev_new(&dev, variant->mgmt, "f0", &(struct sim_attrs){});
+	ret = vdpa_dev_make(&dev, variant->mgmt, "f0", &(struct vdpa_attrs){});
 	if (ret == -ENOENT)
 		SKIP(return, "no simulators");
 	ASSERT_EQ(0, ret);

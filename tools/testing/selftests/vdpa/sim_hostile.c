@@ -23,7 +23,7 @@
 
 static int open_net(struct vdpa_dev *dev, struct vdpa *v, const char *name)
 {
-	int ret = sim_dev_new(dev, "vdpasim_net", name, &(struct sim_attrs){
+	int ret = vdpa_dev_make(dev, "vdpasim_net", name, &(struct vdpa_attrs){
 		.mac = sim_mac, .features = F_ALL });
 
 	vdpa_init(v);
@@ -233,7 +233,7 @@ static int fuzz(struct vdpa *v, uint64_t *seed, unsigned int *moved)
 TEST_F_TIMEOUT(ring, fuzz, STRESS_TIMEOUT)
 {
 	struct vdpa *v = &self->v;
-	uint64_t end = now_ms() + 1000 * stress_seconds(2), seed = now_us(), first = seed;
+	uint64_t end = now_ms() + stress_ms(1000), seed = now_us(), first = seed;
 	unsigned int rounds, moved = 0;
 
 	if (getenv("RINGSIDE_SEED"))
@@ -262,7 +262,7 @@ FIXTURE_SETUP(disk)
 {
 	const uint64_t features = VDPA_F_BASE | F_INDIRECT | F_EVENT_IDX | SIM_F_BLK_DISCARD |
 				  SIM_F_BLK_ZEROES | SIM_F_BLK_MQ;
-	int ret = sim_dev_new(&self->dev, "vdpasim_blk", "h1", &(struct sim_attrs){
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_blk", "h1", &(struct vdpa_attrs){
 		.features = features, .max_vqp = 3 });
 
 	vdpa_init(&self->v);
@@ -283,7 +283,7 @@ FIXTURE_TEARDOWN(disk)
 TEST_F_TIMEOUT(disk, fuzz, STRESS_TIMEOUT)
 {
 	struct vdpa *v = &self->v;
-	uint64_t end = now_ms() + 1000 * stress_seconds(2), seed = now_us(), first = seed;
+	uint64_t end = now_ms() + stress_ms(1000), seed = now_us(), first = seed;
 	unsigned int rounds, moved = 0;
 
 	if (getenv("RINGSIDE_SEED"))
@@ -433,7 +433,7 @@ FIXTURE(held) {
 FIXTURE_SETUP(held)
 {
 	struct hold h;
-	int ret = sim_dev_new(&self->dev, "vdpasim_net", "h2", &(struct sim_attrs){
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_net", "h2", &(struct vdpa_attrs){
 		.mac = sim_mac, .features = F_ALL });
 
 	if (ret == -ENOENT)

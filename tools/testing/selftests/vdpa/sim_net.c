@@ -23,13 +23,13 @@ FIXTURE_VARIANT_ADD(net, ring_features) { F_INDIRECT | F_EVENT_IDX | F_IN_ORDER 
 FIXTURE_SETUP(net)
 {
 	uint64_t features = SIM_F_NET | variant->features;
-	const struct sim_attrs attrs = {
+	const struct vdpa_attrs attrs = {
 		.features = variant->features ? features : 0,
 		.mac = sim_mac,
 	};
 	const struct vdpa_config c = { .features = features, .num = 64, .ram_size = 4 << 20 };
 	unsigned int i;
-	int ret = sim_dev_new(&self->dev, "vdpasim_net", "n0", &attrs);
+	int ret = vdpa_dev_make(&self->dev, "vdpasim_net", "n0", &attrs);
 
 	vdpa_init(&self->v);
 	if (ret == -ENOENT)

@@ -21,7 +21,7 @@ static bool shared(void)
 
 static int disk_up(struct vdpa_dev *dev, struct vdpa *v, const char *name)
 {
-	int ret = sim_dev_new(dev, "vdpasim_blk", name, &(struct sim_attrs){});
+	int ret = vdpa_dev_make(dev, "vdpasim_blk", name, &(struct vdpa_attrs){});
 
 	vdpa_init(v);
 	if (!ret)

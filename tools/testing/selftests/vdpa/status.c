@@ -79,6 +79,36 @@ TEST_F(status, order)
 	EXPECT_EQ(0, vblk_check(&self->v, 0, SECTOR, 2));
 }
 
+/* The device says when only a reset helps, and that bit is its own. */
+TEST_F(status, needs_reset)
+{
+	uint8_t up = vdpa_get_status(self->fd) | VDPA_S_DRIVER_OK;
+	int call = event_new();
+
+	ASSERT_EQ(0, vdpa_set_config_call(self->fd, call));
+	EXPECT_EQ(0, vdpa_set_status(self->fd, up | VDPA_S_NEEDS_RESET));
+	EXPECT_EQ(up, vdpa_get_status(self->fd));
+	ASSERT_EQ(0, vdpa_set_vring_enable(self->fd, 0, 1));
+	ASSERT_EQ(0, vblk_check(&self->v, 0, SECTOR, 1));
+	EXPECT_EQ(0, event_take(call));
+	/* More buffers than the ring holds. */
+	drv_split_avail(&self->v.vq[0].ring)->idx += 0x4000;
+	event_signal(self->v.vq[0].kick);
+	EXPECT_EQ(1, event_wait(call, VDPA_TIMEOUT_MS));
+	EXPECT_EQ(up | VDPA_S_NEEDS_RESET, vdpa_get_status(self->fd));
+	/* A VMM that did not read it, and one that did; neither takes it away. */
+	EXPECT_EQ(0, vdpa_set_status(self->fd, up));
+	EXPECT_EQ(0, vdpa_set_status(self->fd, up | VDPA_S_NEEDS_RESET));
+	EXPECT_EQ(-EINVAL, vdpa_set_status(self->fd, VDPA_S_NEEDS_RESET));
+	EXPECT_EQ(up | VDPA_S_NEEDS_RESET, vdpa_get_status(self->fd));
+	event_signal(self->v.vq[0].kick);
+	EXPECT_EQ(0, event_wait(call, VDPA_QUIET_MS));
+	ASSERT_EQ(0, vdpa_restart(&self->v));
+	EXPECT_EQ(up, vdpa_get_status(self->fd));
+	EXPECT_EQ(0, vblk_check(&self->v, 0, SECTOR, 2));
+	close(call);
+}
+
 /* A reset forgets queues; nothing happens to buffers after it. */
 TEST_F(status, fault_135_reset)
 {

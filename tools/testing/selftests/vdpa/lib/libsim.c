@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "libsim.h"
@@ -10,53 +9,6 @@ const uint8_t sim_mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 const uint8_t sim_mac_other[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x57 };
 const uint8_t sim_mac_all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 const uint8_t sim_mac_multi[6] = { 0x01, 0x00, 0x5e, 0x00, 0x00, 0x01 };
-
-static int sim_load(const char *mgmt)
-{
-	char command[128];
-
-	if (strncmp(mgmt, "vdpasim_", 8))
-		return -ENOENT;
-	snprintf(command, sizeof(command), "modprobe -aq vhost_vdpa vdpa_sim_%s", mgmt + 8);
-	return system(command) ? -ENOENT : 0;
-}
-
-int sim_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name,
-		const struct sim_attrs *attrs)
-{
-	struct vnl_req req;
-	int ret = sim_load(mgmt);
-
-	memset(d, 0, sizeof(*d));
-	d->nl.fd = -1;
-	if (ret)
-		return ret;
-	ret = vnl_open(&d->nl);
-	/* The modules are there: nobody skips a test over a family that is not. */
-	if (ret)
-		return ret == -ENOENT ? -EPROTONOSUPPORT : ret;
-	vnl_begin(&req, VDPA_CMD_DEV_NEW, 0);
-	vnl_put_str(&req, VDPA_ATTR_DEV_NAME, name);
-	vnl_put_str(&req, VDPA_ATTR_MGMTDEV_DEV_NAME, mgmt);
-	if (attrs->features)
-		vnl_put_u64(&req, VDPA_ATTR_DEV_FEATURES, attrs->features);
-	if (attrs->mac)
-		vnl_put(&req, VDPA_ATTR_DEV_NET_CFG_MACADDR, attrs->mac, 6);
-	if (attrs->mtu)
-		vnl_put_u16(&req, VDPA_ATTR_DEV_NET_CFG_MTU, attrs->mtu);
-	if (attrs->max_vqp)
-		vnl_put_u16(&req, VDPA_ATTR_DEV_NET_CFG_MAX_VQP, attrs->max_vqp);
-	ret = vnl_do(&d->nl, &req, NULL, NULL);
-	if (ret)
-		printf("# %s: %s\n", name, d->nl.extack);
-	if (!ret) {
-		snprintf(d->name, sizeof(d->name), "%s", name);
-		ret = vdpa_dev_path(name, d->path, sizeof(d->path));
-	}
-	if (ret)
-		vdpa_dev_del(d);
-	return ret;
-}
 
 struct wanted {
 	const char *name;

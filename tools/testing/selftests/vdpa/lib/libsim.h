@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Simulators for tests: devices with attributes, counters, and a network card's frames
+ * Simulators for tests: counters, and a network card's frames
  * and commands on top of struct vdpa.
  */
 #ifndef RINGSIDE_LIBSIM_H
@@ -33,17 +33,6 @@
 #define SIM_F_NET	(VDPA_F_BASE | SIM_F_MAC | SIM_F_MTU | SIM_F_STATUS | SIM_F_CTRL_VQ | \
 			 SIM_F_CTRL_MAC_ADDR)
 
-/* What a device is to be, beside the name; 0: the parent's default. */
-struct sim_attrs {
-	uint64_t features;
-	const uint8_t *mac;
-	uint16_t mtu;
-	uint16_t max_vqp;
-};
-
-/* vdpa_dev_new() with these. */
-int sim_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name,
-		const struct sim_attrs *attrs);
 /* A queue's counter by its name, or -errno. */
 long sim_counter(struct vdpa_dev *d, unsigned int queue, const char *name);
 

@@ -13,55 +13,108 @@
 
 /* ---- devices ---- */
 
+/* Has it been loaded, and is it done with that? One that is built in has no state. */
+static bool module_live(const char *module)
+{
+	char path[128], state[8] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/initstate", module);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (!fgets(state, sizeof(state), f))
+		state[0] = '\0';
+	fclose(f);
+	return !strcmp(state, "live\n");
+}
+
+/* A process takes longer than most tests: there is one only if something is missing. */
+int modules_load(const char *names)
+{
+	char name[64], command[256];
+	const char *at = names;
+	int len;
+
+	while (sscanf(at, " %63s%n", name, &len) == 1 && module_live(name))
+		at += len;
+	if (!at[strspn(at, " ")])
+		return 0;
+	snprintf(command, sizeof(command), "modprobe -aq %s", names);
+	return system(command) ? -ENOENT : 0;
+}
+
+int module_unload(const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "/sys/module/%s", name);
+	if (access(text, F_OK))
+		return 0;
+	snprintf(text, sizeof(text), "modprobe -rq %s", name);
+	return system(text) ? -EBUSY : 0;
+}
+
 static int load_modules(const char *mgmt)
 {
-	char command[128];
+	char names[64];
 
 	/* vdpasim_net is made by vdpa_sim_net. */
 	if (strncmp(mgmt, "vdpasim_", 8))
 		return -ENOENT;
-	snprintf(command, sizeof(command), "modprobe -aq vhost_vdpa vdpa_sim_%s", mgmt + 8);
-	return system(command) ? -ENOENT : 0;
+	snprintf(names, sizeof(names), "vhost_vdpa vdpa_sim_%s", mgmt + 8);
+	return modules_load(names);
 }
 
-/* Did a test before this one, of the same program, load them in this way? */
-static bool loaded_so(const char *path, const char *how)
-{
-	char was[256] = "", use_va = 0;
-	FILE *f = fopen(path, "re");
+/* What a parameter that nobody gives is, as sysfs shows it. */
+static const struct module_param {
+	const char *module, *name, *value;
+} module_params[] = {
+	{ "vdpa_sim", "use_va", "Y" },
+	{ "vdpa_sim", "batch_mapping", "1" },
+	{ "vdpa_sim", "max_iotlb_entries", "2048" },
+	{ "vhost_vdpa", "max_iotlb_entries", "65536" },
+};
 
-	if (f) {
-		if (!fgets(was, sizeof(was), f))
-			was[0] = '\0';
-		fclose(f);
+/* Is the parameter what a list of NAME=VALUE wants it to be? */
+static bool param_is(const struct module_param *p, const char *wanted)
+{
+	char path[128], value[32] = "", want[32];
+	size_t len = strlen(p->name);
+	FILE *f;
+
+	snprintf(want, sizeof(want), "%s", p->value);
+	for (; wanted; wanted = strchr(wanted, ' ')) {
+		wanted += strspn(wanted, " ");
+		if (!strncmp(wanted, p->name, len) && wanted[len] == '=')
+			snprintf(want, sizeof(want), "%.*s", (int)strcspn(wanted + len + 1, " "),
+				 wanted + len + 1);
 	}
-	if (strcmp(was, how) || access("/sys/module/vhost_vdpa", F_OK))
-		return false;
-	/* Modules come and go in some tests: this they get from us alone. */
-	f = fopen("/sys/module/vdpa_sim/parameters/use_va", "re");
+	/* Switches are given as numbers and shown as letters. */
+	if (*p->value == 'Y' || *p->value == 'N')
+		*want = *want == '1' || *want == 'Y' ? 'Y' : 'N';
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", p->module, p->name);
+	f = fopen(path, "re");
 	if (!f)
 		return false;
-	use_va = fgetc(f);
+	if (fgets(value, sizeof(value), f))
+		value[strcspn(value, "\n")] = '\0';
 	fclose(f);
-	return !strcmp(how, use_va == 'Y' ? "use_va=1|" : "use_va=0|");
+	return !strcmp(value, want);
 }
 
 int vdpa_reload(const char *sim, const char *vhost_vdpa)
 {
-	char command[256], how[128], path[64];
-	FILE *f;
+	char command[256];
+	unsigned int i;
 
-	/* Loading takes longer than most tests; the harness forks for each. */
-	snprintf(path, sizeof(path), "/tmp/vdpa-modules.%d", getppid());
-	snprintf(how, sizeof(how), "%s|%s", sim, vhost_vdpa);
-	if (loaded_so(path, how))
+	/* Loading takes longer than most tests: only if something is to be different. */
+	for (i = 0; i < sizeof(module_params) / sizeof(*module_params); i++)
+		if (!param_is(&module_params[i], strcmp(module_params[i].module, "vdpa_sim") ?
+			      vhost_vdpa : sim))
+			break;
+	if (i == sizeof(module_params) / sizeof(*module_params))
 		return 0;
-	f = fopen(path, "we");
-	if (f) {
-		fputs(how, f);
-		fclose(f);
-	}
-
 	if (system("modprobe -qr vdpa_sim_net vdpa_sim_blk vdpa_sim vhost_vdpa 2>/dev/null") &&
 	    !access("/sys/module/vdpa_sim", F_OK))
 		return -EBUSY;
@@ -96,6 +149,12 @@ int vdpa_dev_path(const char *name, char *path, size_t room)
 
 int vdpa_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name, uint64_t features)
 {
+	return vdpa_dev_make(d, mgmt, name, &(struct vdpa_attrs){ .features = features });
+}
+
+int vdpa_dev_make(struct vdpa_dev *d, const char *mgmt, const char *name,
+		  const struct vdpa_attrs *attrs)
+{
 	struct vnl_req req;
 	int ret = load_modules(mgmt);
 
@@ -104,14 +163,23 @@ int vdpa_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name, uint64_
 	if (ret)
 		return ret;
 	ret = vnl_open(&d->nl);
+	/* The modules are there: nobody skips a test over a family that is not. */
 	if (ret)
-		return ret;
+		return ret == -ENOENT ? -EPROTONOSUPPORT : ret;
 	vnl_begin(&req, VDPA_CMD_DEV_NEW, 0);
 	vnl_put_str(&req, VDPA_ATTR_DEV_NAME, name);
 	vnl_put_str(&req, VDPA_ATTR_MGMTDEV_DEV_NAME, mgmt);
-	if (features)
-		vnl_put_u64(&req, VDPA_ATTR_DEV_FEATURES, features);
+	if (attrs->features)
+		vnl_put_u64(&req, VDPA_ATTR_DEV_FEATURES, attrs->features);
+	if (attrs->mac)
+		vnl_put(&req, VDPA_ATTR_DEV_NET_CFG_MACADDR, attrs->mac, 6);
+	if (attrs->mtu)
+		vnl_put_u16(&req, VDPA_ATTR_DEV_NET_CFG_MTU, attrs->mtu);
+	if (attrs->max_vqp)
+		vnl_put_u16(&req, VDPA_ATTR_DEV_NET_CFG_MAX_VQP, attrs->max_vqp);
 	ret = vnl_do(&d->nl, &req, NULL, NULL);
+	if (ret)
+		printf("# %s: %s\n", name, d->nl.extack);
 	if (!ret) {
 		snprintf(d->name, sizeof(d->name), "%s", name);
 		ret = vdpa_dev_path(name, d->path, sizeof(d->path));

@@ -45,6 +45,7 @@
 #define VDPA_S_DRIVER		0x02
 #define VDPA_S_DRIVER_OK	0x04
 #define VDPA_S_FEATURES_OK	0x08
+#define VDPA_S_NEEDS_RESET	0x40
 
 #define VDPA_TIMEOUT_MS		5000	/* for things that happen at once */
 #define VDPA_QUIET_MS		100	/* for things that must not happen */
@@ -57,6 +58,18 @@ struct vdpa_dev {
 	char path[64];		/* of its file in /dev */
 };
 
+/* What a device is to be, beside the name; 0: the parent's default. */
+struct vdpa_attrs {
+	uint64_t features;
+	const uint8_t *mac;
+	uint16_t mtu;
+	uint16_t max_vqp;
+};
+
+/* modprobe, if one of them is not there: 0 or -ENOENT. Names are separated by spaces. */
+int modules_load(const char *names);
+/* modprobe -r, if it is there: 0 or -EBUSY. */
+int module_unload(const char *name);
 /*
  * Unload simulators and vhost_vdpa, and load what they share with these parameters
  * ("use_va=0 max_iotlb_entries=16"; "" for the defaults), vhost_vdpa with those.
@@ -69,6 +82,8 @@ int vdpa_reload(const char *sim, const char *vhost_vdpa);
  * no such parent.
  */
 int vdpa_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name, uint64_t features);
+int vdpa_dev_make(struct vdpa_dev *d, const char *mgmt, const char *name,
+		  const struct vdpa_attrs *attrs);
 void vdpa_dev_del(struct vdpa_dev *d);
 /* /dev/vhost-vdpa-N of a device that exists, waiting for it; -ETIMEDOUT. */
 int vdpa_dev_path(const char *name, char *path, size_t room);

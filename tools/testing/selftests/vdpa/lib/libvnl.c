@@ -168,16 +168,19 @@ static int take(struct vnl *nl, const void *bytes, size_t len, uint32_t seq, vnl
 
 static int answers(struct vnl *nl, uint32_t seq, vnl_fn fn, void *arg)
 {
-	static __thread char bytes[65536];
+	/* The kernel makes parts of a list as large as its reader takes: small ones. */
+	static __thread char bytes[4096];
 	int ret;
 
 	nl->extack[0] = '\0';
+	nl->reads = 0;
 	do {
 		/* The kernel has answered when send() returns, if it ever does. */
 		ssize_t len = recv(nl->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 		if (len < 0)
 			return -errno;
+		nl->reads++;
 		ret = take(nl, bytes, len, seq, fn, arg);
 	} while (ret > 0);
 	return ret;

@@ -15,6 +15,7 @@ struct vnl {
 	int fd;
 	uint16_t family;
 	uint32_t seq;
+	unsigned int reads;	/* that the last answer took */
 	char extack[256];
 };
 

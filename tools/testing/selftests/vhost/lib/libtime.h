@@ -35,4 +35,10 @@ static inline unsigned int stress_seconds(unsigned int def)
 	return s && atoi(s) > 0 ? (unsigned int)atoi(s) : def;
 }
 
+/* The same in milliseconds, for defaults below a second. */
+static inline unsigned int stress_ms(unsigned int def)
+{
+	return stress_seconds(0) ? 1000 * stress_seconds(0) : def;
+}
+
 #endif
