@@ -8,6 +8,7 @@
 
 #include <linux/hashtable.h>
 #include <linux/slab.h>
+#include <net/tcp_states.h>
 
 #include "vsock.h"
 
@@ -150,20 +151,26 @@ void vhost_vsock_free_cid(struct vhost_vsock *vsock)
 	vsock->cid = NULL;
 }
 
-/*
- * Context: the table of sockets is locked, so that this one stays; its own lock may be
- * somebody else's, who finds out with the next call.
- */
-static void reset_orphan(struct sock *sk)
+static bool is_orphan(struct vsock_sock *vsk)
 {
-	struct vsock_sock *vsk = vsock_sk(sk);
 	bool orphan;
 
 	rcu_read_lock();
 	orphan = !vhost_vsock_find(vsk->remote_addr.svm_cid, compat_vsock_net(vsk));
 	rcu_read_unlock();
+	return orphan;
+}
+
+/*
+ * A connection ends. Context: the table of sockets is locked, so that this one stays; its
+ * own lock may be somebody else's, who finds out with his next call.
+ */
+static void reset_connected(struct sock *sk)
+{
+	struct vsock_sock *vsk = vsock_sk(sk);
+
 	/* Who is closed already and waits for the guest's answer gives up by himself. */
-	if (!orphan || vsk->close_work_scheduled)
+	if (vsk->close_work_scheduled || !is_orphan(vsk))
 		return;
 	sock_set_flag(sk, SOCK_DONE);
 	WRITE_ONCE(vsk->peer_shutdown, SHUTDOWN_MASK);
@@ -171,12 +178,36 @@ static void reset_orphan(struct sock *sk)
 	sk_error_report(sk);
 }
 
+/* One that was to be ends. The socket may connect again. Context: as above. */
+static void reset_connecting(struct vsock_sock *vsk)
+{
+	struct sock *sk = sk_vsock(vsk);
+
+	if (vsk->transport != &vhost_vsock_transport.transport ||
+	    sk->sk_state != TCP_SYN_SENT || !is_orphan(vsk))
+		return;
+	sk->sk_state = TCP_CLOSE;
+	WRITE_ONCE(sk->sk_err, ECONNRESET);
+	sk_error_report(sk);
+}
+
 /**
  * vhost_vsock_reset_orphans - reset the connections with guests that are gone
+ *
+ * Those that wait for an answer are not among the connected, and would wait until they
+ * give up (FAULTS 21).
  *
  * Context: may sleep. No packet of these guests is on its way to a socket.
  */
 void vhost_vsock_reset_orphans(void)
 {
-	vsock_for_each_connected_socket(&vhost_vsock_transport.transport, reset_orphan);
+	struct vsock_sock *vsk;
+	unsigned int i;
+
+	vsock_for_each_connected_socket(&vhost_vsock_transport.transport, reset_connected);
+	spin_lock_bh(&vsock_table_lock);
+	for (i = 0; i < ARRAY_SIZE(vsock_bind_table); i++)
+		list_for_each_entry(vsk, &vsock_bind_table[i], bound_table)
+			reset_connecting(vsk);
+	spin_unlock_bh(&vsock_table_lock);
 }
