@@ -25,6 +25,7 @@ static int vhost_vsock_send_pkt(struct sk_buff *skb, struct net *net)
 	kfree_skb(skb);
 	return err;
 }
+
 COMPAT_VSOCK_SEND_PKT(vhost_vsock_send_pkt)
 
 /* A socket gives up connecting: what it sent is not to be delivered. */
@@ -44,6 +45,7 @@ static bool vhost_vsock_stream_allow(struct vsock_sock *vsk, u32 cid, u32 port)
 {
 	return true;
 }
+
 COMPAT_VSOCK_STREAM_ALLOW(vhost_vsock_stream_allow)
 
 static bool vhost_vsock_seqpacket_allow(struct vsock_sock *vsk, u32 cid)
@@ -57,6 +59,7 @@ static bool vhost_vsock_seqpacket_allow(struct vsock_sock *vsk, u32 cid)
 	rcu_read_unlock();
 	return allow;
 }
+
 COMPAT_VSOCK_SEQPACKET_ALLOW(vhost_vsock_seqpacket_allow)
 
 static bool __maybe_unused vhost_vsock_has_remote_cid(struct vsock_sock *vsk, u32 cid)
@@ -118,15 +121,11 @@ struct virtio_transport vhost_vsock_transport = {
 		.notify_send_pre_block = virtio_transport_notify_send_pre_block,
 		.notify_send_pre_enqueue = virtio_transport_notify_send_pre_enqueue,
 
-		COMPAT_VSOCK_OPS_6_12(
-			.msgzerocopy_allow = vhost_vsock_msgzerocopy_allow,
-			.notify_set_rcvlowat = virtio_transport_notify_set_rcvlowat,
-			.read_skb = virtio_transport_read_skb,
-			.unsent_bytes = virtio_transport_unsent_bytes,
-		)
-		COMPAT_VSOCK_OPS_7_0(
-			.has_remote_cid = vhost_vsock_has_remote_cid,
-		)
+		COMPAT_VSOCK_OPS_6_12(.msgzerocopy_allow = vhost_vsock_msgzerocopy_allow,
+				      .notify_set_rcvlowat = virtio_transport_notify_set_rcvlowat,
+				      .read_skb = virtio_transport_read_skb,
+				      .unsent_bytes = virtio_transport_unsent_bytes,)
+		COMPAT_VSOCK_OPS_7_0(.has_remote_cid = vhost_vsock_has_remote_cid,)
 	},
 	.send_pkt = COMPAT_VSOCK_OP(vhost_vsock_send_pkt),
 };

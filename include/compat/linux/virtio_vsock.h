@@ -76,16 +76,19 @@ static int compat_##fn(struct sk_buff *skb)					\
 {										\
 	return fn(skb, NULL);							\
 }
+
 #define COMPAT_VSOCK_STREAM_ALLOW(fn)						\
 static bool compat_##fn(u32 cid, u32 port)					\
 {										\
 	return fn(NULL, cid, port);						\
 }
+
 #define COMPAT_VSOCK_SEQPACKET_ALLOW(fn)					\
 static bool compat_##fn(u32 cid)						\
 {										\
 	return fn(NULL, cid);							\
 }
+
 #define COMPAT_VSOCK_OP(fn)	compat_##fn
 #else
 #define COMPAT_VSOCK_OPS_7_0(...)	__VA_ARGS__

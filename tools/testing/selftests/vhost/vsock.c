@@ -103,14 +103,18 @@ TEST_F(vsock, fault_149_messages_keep_their_borders)
 	}
 	/* Looking at a message, or reading less than it has, ends it as well. */
 	for (i = 0; i < 4; i++) {
+		int peek = i & 2 ? MSG_PEEK : 0;
 		char text[300], got[300];
 
 		vs_fill(text, sizeof(text), i);
 		ASSERT_EQ(300, send(fd, text, 300, i & 1 ? MSG_EOR : 0));
 		ASSERT_EQ(3, send(fd, "end", 3, 0));
-		EXPECT_EQ(100, recv(fd, got, 100, i & 2 ? MSG_PEEK : 0));
+		/* Before 6.6 nobody could look at a message. */
+		if (peek && recv(fd, got, 100, peek) < 0 && errno == EOPNOTSUPP)
+			peek = 0;
+		EXPECT_EQ(100, recv(fd, got, 100, peek));
 		EXPECT_EQ(0, memcmp(text, got, 100));
-		if (i & 2) {
+		if (peek) {
 			EXPECT_EQ(300, recv(fd, got, 300, 0));
 			EXPECT_EQ(0, memcmp(text, got, 300));
 		}
