@@ -89,6 +89,7 @@ TEST_F(bad, addresses)
 	};
 	struct vs_packet p;
 	unsigned int i, k;
+	int ret;
 
 	for (i = 0; i < ARRAY_LEN(pairs); i++) {
 		for (k = 0; k < ARRAY_LEN(ops); k++) {
@@ -105,7 +106,11 @@ TEST_F(bad, addresses)
 	EXPECT_EQ(0, vs_tx_flush(&self->g, VMM_TIMEOUT_MS));
 	EXPECT_EQ(0, still_fine(&self->g, self->fd));
 	EXPECT_TRUE(nobody_heard(self->fd, self->listener));
-	EXPECT_EQ(-ETIMEDOUT, vs_rx(&self->g, &p, VMM_QUIET_MS));
+	/* There is no answer; the good ones may have been told of credit. */
+	do
+		ret = vs_rx(&self->g, &p, VMM_QUIET_MS);
+	while (!ret && p.hdr.op == VIRTIO_VSOCK_OP_CREDIT_UPDATE);
+	EXPECT_EQ(-ETIMEDOUT, ret);
 }
 
 /* Lengths that do not fit what there is, and 64 KiB is the most. */
