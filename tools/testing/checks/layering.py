@@ -4,7 +4,7 @@
 
 The arrows point at what is used, and none points back:
 
-    memmap <- ring <- core <- { net, vdpa }
+    memmap <- ring <- core <- { net, vsock, vdpa }
 
 A folder's *_internal.h is its own; nobody includes sideways."""
 import os
@@ -17,6 +17,7 @@ ALLOWED = {
     "ring": {"memmap"},
     "core": {"memmap", "ring"},
     "net": {"core", "ring", "memmap"},
+    "vsock": {"core", "ring", "memmap"},
     "vdpa": {"core", "memmap"},
 }
 BASE = "drivers/vhost"

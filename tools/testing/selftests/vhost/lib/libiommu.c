@@ -168,6 +168,7 @@ int iommu_up(struct iommu *m, const struct iommu_config *c)
 
 	memset(m, 0, sizeof(*m));
 	vmm_init(v);
+	v->path = c->path;
 	v->iommu = !c->plain;
 	m->v2 = !c->v1;
 	m->whole = c->whole;

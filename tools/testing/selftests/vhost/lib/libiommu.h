@@ -47,6 +47,7 @@ int iotlb_send(int fd, bool v2, uint8_t type, uint64_t iova, uint64_t size, uint
 int iotlb_recv(int fd, bool v2, struct vhost_iotlb_msg *m, unsigned int timeout_ms);
 
 struct iommu_config {
+	const char *path;		/* as vmm.path */
 	uint64_t features;		/* beside ACCESS_PLATFORM */
 	bool plain;			/* no vIOMMU after all: guest addresses are GPAs */
 	bool v1;			/* messages of the old form */

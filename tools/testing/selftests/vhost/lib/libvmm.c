@@ -27,7 +27,7 @@ void vmm_init(struct vmm *v)
 
 int vmm_open(struct vmm *v, uint64_t features)
 {
-	int ret = vhost_open(VHOST_NET_PATH, 0);
+	int ret = vhost_open(v->path ? v->path : VHOST_NET_PATH, 0);
 
 	if (ret < 0)
 		return ret;

@@ -29,6 +29,7 @@ struct vmm_vq {
 };
 
 struct vmm {
+	const char *path;		/* of the device; NULL: vhost-net */
 	int fd;
 	uint64_t features;
 	unsigned int hdr_len;		/* of the header in the guest's buffers */
