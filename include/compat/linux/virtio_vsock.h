@@ -25,6 +25,16 @@ static inline void compat_vsock_skb_advance(struct sk_buff *skb, u32 len)
 	skb_pull(skb, len);
 }
 
+/* Monitors were shown all that was left, whatever the header said. */
+static inline void compat_vsock_deliver_tap_pkt(struct sk_buff *skb, u32 len)
+{
+	u32 left = skb->len;
+
+	skb->len = len;
+	virtio_transport_deliver_tap_pkt(skb);
+	skb->len = left;
+}
+
 static inline void virtio_vsock_skb_put(struct sk_buff *skb, u32 len)
 {
 	skb_put(skb, len);
@@ -38,6 +48,11 @@ static inline u32 compat_vsock_skb_offset(const struct sk_buff *skb)
 static inline void compat_vsock_skb_advance(struct sk_buff *skb, u32 len)
 {
 	VIRTIO_VSOCK_SKB_CB(skb)->offset += len;
+}
+
+static inline void compat_vsock_deliver_tap_pkt(struct sk_buff *skb, u32 len)
+{
+	virtio_transport_deliver_tap_pkt(skb);
 }
 #endif
 
