@@ -66,7 +66,7 @@ static inline void virtio_transport_consume_skb_sent(struct sk_buff *skb, bool c
 		consume_skb(skb);
 }
 #else
-#define COMPAT_VSOCK_OPS_6_12(...)	__VA_ARGS__
+#define COMPAT_VSOCK_OPS_6_12(...)	__VA_ARGS__,
 #endif
 
 /* pre-7.0: sockets of all network namespaces reached all guests. */
@@ -106,7 +106,7 @@ static bool compat_##fn(u32 cid)						\
 
 #define COMPAT_VSOCK_OP(fn)	compat_##fn
 #else
-#define COMPAT_VSOCK_OPS_7_0(...)	__VA_ARGS__
+#define COMPAT_VSOCK_OPS_7_0(...)	__VA_ARGS__,
 
 static inline struct net *compat_vsock_net(struct vsock_sock *vsk)
 {
