@@ -105,7 +105,7 @@ static int rx_deliver(const struct devq_chain *chain, struct sk_buff *skb)
 	if (!err) {
 		/* Monitors see each part as the guest does (FAULTS 105). */
 		virtio_vsock_skb_clear_tap_delivered(skb);
-		virtio_transport_deliver_tap_pkt(skb);
+		compat_vsock_deliver_tap_pkt(skb, len);
 		compat_vsock_skb_advance(skb, len);
 	}
 	hdr->flags = flags;

@@ -124,8 +124,8 @@ struct virtio_transport vhost_vsock_transport = {
 		COMPAT_VSOCK_OPS_6_12(.msgzerocopy_allow = vhost_vsock_msgzerocopy_allow,
 				      .notify_set_rcvlowat = virtio_transport_notify_set_rcvlowat,
 				      .read_skb = virtio_transport_read_skb,
-				      .unsent_bytes = virtio_transport_unsent_bytes,)
-		COMPAT_VSOCK_OPS_7_0(.has_remote_cid = vhost_vsock_has_remote_cid,)
+				      .unsent_bytes = virtio_transport_unsent_bytes)
+		COMPAT_VSOCK_OPS_7_0(.has_remote_cid = vhost_vsock_has_remote_cid)
 	},
 	.send_pkt = COMPAT_VSOCK_OP(vhost_vsock_send_pkt),
 };

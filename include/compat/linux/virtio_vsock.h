@@ -25,6 +25,16 @@ static inline void compat_vsock_skb_advance(struct sk_buff *skb, u32 len)
 	skb_pull(skb, len);
 }
 
+/* Monitors were shown all that was left, whatever the header said. */
+static inline void compat_vsock_deliver_tap_pkt(struct sk_buff *skb, u32 len)
+{
+	u32 left = skb->len;
+
+	skb->len = len;
+	virtio_transport_deliver_tap_pkt(skb);
+	skb->len = left;
+}
+
 static inline void virtio_vsock_skb_put(struct sk_buff *skb, u32 len)
 {
 	skb_put(skb, len);
@@ -39,6 +49,11 @@ static inline void compat_vsock_skb_advance(struct sk_buff *skb, u32 len)
 {
 	VIRTIO_VSOCK_SKB_CB(skb)->offset += len;
 }
+
+static inline void compat_vsock_deliver_tap_pkt(struct sk_buff *skb, u32 len)
+{
+	virtio_transport_deliver_tap_pkt(skb);
+}
 #endif
 
 /* pre-6.12: nobody counted what is not sent yet; zero-copy and BPF sockets came on the way. */
@@ -51,7 +66,7 @@ static inline void virtio_transport_consume_skb_sent(struct sk_buff *skb, bool c
 		consume_skb(skb);
 }
 #else
-#define COMPAT_VSOCK_OPS_6_12(...)	__VA_ARGS__
+#define COMPAT_VSOCK_OPS_6_12(...)	__VA_ARGS__,
 #endif
 
 /* pre-7.0: sockets of all network namespaces reached all guests. */
@@ -91,7 +106,7 @@ static bool compat_##fn(u32 cid)						\
 
 #define COMPAT_VSOCK_OP(fn)	compat_##fn
 #else
-#define COMPAT_VSOCK_OPS_7_0(...)	__VA_ARGS__
+#define COMPAT_VSOCK_OPS_7_0(...)	__VA_ARGS__,
 
 static inline struct net *compat_vsock_net(struct vsock_sock *vsk)
 {
