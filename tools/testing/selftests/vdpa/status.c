@@ -130,16 +130,27 @@ TEST_F(status, fault_135_reset)
 	EXPECT_EQ(0x5a, self->buf[0]);
 }
 
-/* A kick from before a reset does not make a queue run after it. */
+/* A kick from before a reset does not make a queue run after it that is not enabled. */
 TEST_F(status, fault_130_kick_before_reset)
 {
+	struct vdpa_vq *q = &self->v.vq[0];
+
 	ASSERT_EQ(0, vdpa_start(&self->v));
 	ASSERT_EQ(0, vdpa_suspend(self->fd));
 	ASSERT_LE(0, add_read(&self->v, self->buf));
 	vdpa_kick(&self->v, 0);
-	ASSERT_EQ(0, vdpa_restart(&self->v));
+	ASSERT_EQ(0, vdpa_set_status(self->fd, 0));
+	ASSERT_EQ(0, vdpa_negotiate(&self->v, VDPA_F_BASE));
+	ASSERT_EQ(0, vdpa_map(self->fd, 0, self->v.iova, self->v.ram_size, self->v.ram,
+			      VHOST_ACCESS_RW));
+	/* The rings are as they were: there is a buffer. */
+	ASSERT_EQ(0, vhost_set_vring_num(self->fd, 0, q->ring.num));
+	ASSERT_EQ(0, vhost_set_vring_addr(self->fd, &q->addr));
+	ASSERT_EQ(0, vdpa_set_status(self->fd, vdpa_get_status(self->fd) | VDPA_S_DRIVER_OK));
 	EXPECT_EQ(0, done_in(&self->v, VDPA_QUIET_MS));
 	EXPECT_EQ(0, vhost_get_vring_base(self->fd, 0));
+	ASSERT_EQ(0, vdpa_set_vring_enable(self->fd, 0, 1));
+	EXPECT_EQ(1, done_in(&self->v, VDPA_QUIET_MS));
 	EXPECT_EQ(0, vblk_check(&self->v, 0, SECTOR, 1));
 }
 
