@@ -4,7 +4,7 @@
 
 The arrows point at what is used, and none points back:
 
-    memmap <- ring <- core <- { net, vdpa }
+    memmap <- ring <- core <- { net, scsi, vdpa }
 
 A folder's *_internal.h is its own; nobody includes sideways."""
 import os
@@ -17,6 +17,7 @@ ALLOWED = {
     "ring": {"memmap"},
     "core": {"memmap", "ring"},
     "net": {"core", "ring", "memmap"},
+    "scsi": {"core", "ring", "memmap"},
     "vdpa": {"core", "memmap"},
 }
 BASE = "drivers/vhost"
