@@ -23,7 +23,7 @@ verdict()
 unload()
 {
 	local m
-	for m in vhost_net vhost; do
+	for m in vhost_net vhost_scsi vhost; do
 		grep -q "^$m " /proc/modules || continue
 		rmmod "$m" || return 1
 	done
