@@ -45,6 +45,9 @@ static int vhost_set_all_features(struct vhost_dev *dev, const u64 *features)
 	for (i = 0; i < VIRTIO_FEATURES_U64S; i++)
 		if (features[i] & ~dev->ops->features_array[i])
 			return -EOPNOTSUPP;
+	err = dev->ops->features_ok ? dev->ops->features_ok(dev, features) : 0;
+	if (err)
+		return err;
 	if ((features[0] & BIT_ULL(VHOST_F_LOG_ALL)) &&
 	    !vhost_log_reaches(dev->log_base, memslots_last(&dev->slots)))
 		return -EFAULT;

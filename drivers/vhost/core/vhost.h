@@ -219,6 +219,8 @@ struct vhost_ioctl {
  * @features_array: all of them
  * @ioctls: its own ioctls
  * @nioctls: how many
+ * @features_ok: may the driver's choice become this? Called before anything is changed,
+ *	under vhost_dev.mutex; returns 0 or an error for the caller. NULL if always
  * @vq_features: called under the queue's mutex after its features were set
  * @stop: let go of all backends; under vhost_dev.mutex, may sleep. When it
  *	returns no queue is running, no handler uses a backend, and nobody queues
@@ -228,6 +230,7 @@ struct vhost_dev_ops {
 	VIRTIO_DECLARE_FEATURES(features);
 	const struct vhost_ioctl *ioctls;
 	unsigned int nioctls;
+	int (*features_ok)(struct vhost_dev *dev, const u64 *features);
 	void (*vq_features)(struct vhost_virtqueue *vq);
 	void (*stop)(struct vhost_dev *dev);
 };

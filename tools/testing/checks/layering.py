@@ -4,7 +4,7 @@
 
 The arrows point at what is used, and none points back:
 
-    memmap <- ring <- core <- { net, vsock, vdpa }
+    memmap <- ring <- core <- { net, vsock, scsi, vdpa }
 
 A folder's *_internal.h is its own; nobody includes sideways."""
 import os
@@ -18,6 +18,7 @@ ALLOWED = {
     "core": {"memmap", "ring"},
     "net": {"core", "ring", "memmap"},
     "vsock": {"core", "ring", "memmap"},
+    "scsi": {"core", "ring", "memmap"},
     "vdpa": {"core", "memmap"},
 }
 BASE = "drivers/vhost"

@@ -235,7 +235,7 @@ class Scene(BaseScene):
         guest.start()
         guest.shell.wait_ready(300 * self.patience)
         say("guest is up")
-        guest.shell.run("while read -r m; do insmod /lib/modules/$m; done </lib/modules/vsock")
+        guest.shell.run("load vsock")
         guest.shell.run("vsockpeer serve %d %d >/dev/null 2>&1" % (STREAM, SEQPACKET))
         self.stream()
         self.messages()

@@ -38,7 +38,7 @@ reason_logged()
 unloads()
 {
 	# Our own that use it go first.
-	modprobe -rq vhost_vdpa virtio_vdpa vdpa_sim_net vdpa_sim_blk vdpa_sim || true
+	modprobe -rq vhost_net vhost_vsock vhost_scsi vhost_vdpa virtio_vdpa vdpa_sim_net vdpa_sim_blk vdpa_sim || true
 	modprobe -r "$1"
 }
 

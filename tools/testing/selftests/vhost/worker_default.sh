@@ -23,7 +23,7 @@ verdict()
 unload()
 {
 	local m
-	for m in vhost_vsock vhost_net vhost; do
+	for m in vhost_vsock vhost_scsi vhost_net vhost; do
 		grep -q "^$m " /proc/modules || continue
 		rmmod "$m" || return 1
 	done
