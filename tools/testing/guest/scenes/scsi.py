@@ -73,7 +73,7 @@ class Scene(BaseScene):
         self.targets()
         guest = self.qemu("a", [
             "-m", "256M", "-device",
-            "vhost-scsi-pci,wwpn=%s,num_queues=2,worker_per_virtqueue=on" % WWN])
+            "vhost-scsi-pci,wwpn=%s,num_queues=4,worker_per_virtqueue=on" % WWN])
         guest.start()
         guest.shell.wait_ready(300 * self.patience)
         guest.shell.run("load scsi")
@@ -149,8 +149,10 @@ class Scene(BaseScene):
             self.counts[disk] = self.good(guest, disk)
             if guest.shell.run("cat /tmp/bad-%s 2>/dev/null || true" % disk):
                 self.problems.append("%s does not hold what was written" % disk)
-        workers = guest.calls.update()
-        self.workers = sum(call.name == "NEW_WORKER" and not call.failed for call in workers)
+        self.workers = sum(call.name == "NEW_WORKER" and not call.failed
+                           for call in guest.calls.update())
+        if not self.workers:
+            self.problems.append("the queues have no workers of their own")
 
     def judge_traffic(self):
         pass
