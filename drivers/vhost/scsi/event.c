@@ -41,16 +41,17 @@ static bool event_take(struct vhost_scsi *scsi, struct vhost_scsi_event *event, 
 {
 	bool any;
 
-	guard(spinlock)(&scsi->event_lock);
+	spin_lock(&scsi->event_lock);
 	any = scsi->nevents || scsi->missed;
 	*missed = scsi->missed;
 	scsi->missed = false;
 	*event = (struct vhost_scsi_event) {};
-	if (!scsi->nevents)
-		return any;
-	*event = scsi->event[scsi->event_head];
-	scsi->event_head = (scsi->event_head + 1) % VHOST_SCSI_MAX_EVENTS;
-	scsi->nevents--;
+	if (scsi->nevents) {
+		*event = scsi->event[scsi->event_head];
+		scsi->event_head = (scsi->event_head + 1) % VHOST_SCSI_MAX_EVENTS;
+		scsi->nevents--;
+	}
+	spin_unlock(&scsi->event_lock);
 	return any;
 }
 
@@ -62,16 +63,21 @@ static bool event_take(struct vhost_scsi *scsi, struct vhost_scsi_event *event, 
  */
 void vhost_scsi_lose_events(struct vhost_scsi *scsi)
 {
-	guard(spinlock)(&scsi->event_lock);
+	spin_lock(&scsi->event_lock);
 	if (scsi->nevents)
 		scsi->missed = true;
 	scsi->nevents = 0;
+	spin_unlock(&scsi->event_lock);
 }
 
 static bool event_waiting(struct vhost_scsi *scsi)
 {
-	guard(spinlock)(&scsi->event_lock);
-	return scsi->nevents || scsi->missed;
+	bool waiting;
+
+	spin_lock(&scsi->event_lock);
+	waiting = scsi->nevents || scsi->missed;
+	spin_unlock(&scsi->event_lock);
+	return waiting;
 }
 
 /* Tell an event, or only that others were missed. */
@@ -180,9 +186,10 @@ void vhost_scsi_event_work(struct vhost_work *work)
  */
 void vhost_scsi_forget_events(struct vhost_scsi *scsi)
 {
-	guard(spinlock)(&scsi->event_lock);
+	spin_lock(&scsi->event_lock);
 	scsi->nevents = 0;
 	scsi->missed = false;
+	spin_unlock(&scsi->event_lock);
 }
 
 /* VHOST_SCSI_SET_EVENTS_MISSED: of the machine that a guest came from. */
@@ -190,8 +197,9 @@ int vhost_scsi_set_events_missed(struct vhost_dev *dev, void *arg, void __user *
 {
 	struct vhost_scsi *scsi = container_of(dev, struct vhost_scsi, dev);
 
-	guard(spinlock)(&scsi->event_lock);
+	spin_lock(&scsi->event_lock);
 	scsi->missed = *(u32 *)arg;
+	spin_unlock(&scsi->event_lock);
 	return 0;
 }
 
@@ -200,7 +208,8 @@ int vhost_scsi_get_events_missed(struct vhost_dev *dev, void *arg, void __user *
 {
 	struct vhost_scsi *scsi = container_of(dev, struct vhost_scsi, dev);
 
-	guard(spinlock)(&scsi->event_lock);
+	spin_lock(&scsi->event_lock);
 	*(u32 *)arg = scsi->missed;
+	spin_unlock(&scsi->event_lock);
 	return 0;
 }
