@@ -6,7 +6,7 @@
  * with locks of its own held, among them those of the directories; hence we never call
  * target_depend_item(), which takes the same, with our lock held (FAULTS 151). Instead
  * a device claims a group first. Whoever removes a group that is claimed and not yet
- * pinned waits until the claim is pinned, which fails then, and given up.
+ * pinned waits until the claim is given up, as it cannot be pinned any more.
  */
 
 #include <linux/configfs.h>
@@ -25,21 +25,54 @@ static struct vhost_scsi_tpg *to_vhost_scsi_tpg(struct se_portal_group *se_tpg)
 	return container_of(se_tpg, struct vhost_scsi_tpg, se_tpg);
 }
 
-static void tpgs_give_up(struct vhost_scsi_tpg **tpgs, unsigned int pinned)
+/* Give up claims, none of which is pinned. */
+static void tpgs_give_up(struct vhost_scsi_tpg **tpgs, unsigned int n)
 {
 	unsigned int i;
 
-	for (i = 0; i < pinned; i++)
-		if (tpgs[i])
-			target_undepend_item(&tpgs[i]->se_tpg.tpg_group.cg_item);
 	mutex_lock(&tpgs_lock);
-	for (i = 0; i < VHOST_SCSI_MAX_TARGETS; i++) {
+	for (i = 0; i < n; i++) {
 		if (tpgs[i])
 			WRITE_ONCE(tpgs[i]->scsi, NULL);
 		tpgs[i] = NULL;
 	}
 	mutex_unlock(&tpgs_lock);
 	wake_up_all(&tpgs_unclaimed);
+}
+
+static void tpgs_unpin(struct vhost_scsi_tpg **tpgs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (tpgs[i])
+			target_undepend_item(&tpgs[i]->se_tpg.tpg_group.cg_item);
+}
+
+/*
+ * Pin what is claimed. A group that is being removed cannot be: it is none of the
+ * endpoint's then.
+ */
+static int tpgs_pin(struct vhost_scsi_tpg **tpgs)
+{
+	unsigned int i, pinned = 0;
+	int err;
+
+	for (i = 0; i < VHOST_SCSI_MAX_TARGETS; i++) {
+		if (!tpgs[i])
+			continue;
+		err = target_depend_item(&tpgs[i]->se_tpg.tpg_group.cg_item);
+		if (err == -ENOENT) {
+			tpgs_give_up(tpgs + i, 1);
+			continue;
+		}
+		if (err) {
+			tpgs_unpin(tpgs, i);
+			return err;
+		}
+		pinned++;
+	}
+	return pinned ? 0 : -ENODEV;
 }
 
 /**
@@ -55,7 +88,7 @@ static void tpgs_give_up(struct vhost_scsi_tpg **tpgs, unsigned int pinned)
 int vhost_scsi_claim(struct vhost_scsi *scsi, const char *wwpn, struct vhost_scsi_tpg **tpgs)
 {
 	struct vhost_scsi_tpg *tpg;
-	int i, err = -ENODEV;
+	int err;
 
 	mutex_lock(&tpgs_lock);
 	list_for_each_entry(tpg, &tpgs_all, node) {
@@ -63,16 +96,11 @@ int vhost_scsi_claim(struct vhost_scsi *scsi, const char *wwpn, struct vhost_scs
 			continue;
 		tpg->scsi = scsi;
 		tpgs[tpg->target] = tpg;
-		err = 0;
 	}
 	mutex_unlock(&tpgs_lock);
-	for (i = 0; i < VHOST_SCSI_MAX_TARGETS && !err; i++) {
-		if (!tpgs[i])
-			continue;
-		err = target_depend_item(&tpgs[i]->se_tpg.tpg_group.cg_item);
-		if (err)
-			tpgs_give_up(tpgs, i);
-	}
+	err = tpgs_pin(tpgs);
+	if (err)
+		tpgs_give_up(tpgs, VHOST_SCSI_MAX_TARGETS);
 	return err;
 }
 
@@ -84,6 +112,7 @@ int vhost_scsi_claim(struct vhost_scsi *scsi, const char *wwpn, struct vhost_scs
  */
 void vhost_scsi_unclaim(struct vhost_scsi_tpg **tpgs)
 {
+	tpgs_unpin(tpgs, VHOST_SCSI_MAX_TARGETS);
 	tpgs_give_up(tpgs, VHOST_SCSI_MAX_TARGETS);
 }
 
