@@ -74,7 +74,7 @@ open_loads()
 
 [ "$(id -u)" -eq 0 ] || { echo '1..0 # SKIP not root'; exit 4; }
 # Whatever tests before this one have loaded.
-mapfile -t order < <(loaded | grep '^vhost' || true)
+mapfile -t order < <(loaded | grep -E '^(vhost|vdpa|virtio_vdpa)' || true)
 [ ${#order[@]} -eq 0 ] || rmmod "${order[@]}"
 before=$(loaded)
 
