@@ -54,7 +54,9 @@ class VdpaScene(BaseScene):
 
     def frames(self, guest):
         """Frames sent, come back, different and lost, as the guest counts them."""
-        return [int(n) for n in guest.shell.run("cat /tmp/frames 2>/dev/null || echo 0 0 0 0")[0].split()]
+        # There is no file first, then an empty one.
+        lines = guest.shell.run("cat /tmp/frames 2>/dev/null || true")
+        return [int(n) for n in lines[0].split()] if lines else [0, 0, 0, 0]
 
     def start_frames(self, guest):
         guest.shell.run("ip link set eth0 up")
