@@ -282,20 +282,24 @@ static int holder_run(void *arg)
 static void holder_start(struct owner *o, enum holder holder)
 {
 	size_t room = 64 << 10;
+	pid_t pid = 0;
 	char *stack;
 
 	if (holder == HOLDER_FORK) {
-		o->w->holder = fork();
-		if (!o->w->holder)
+		pid = fork();
+		if (!pid)
 			holder_run(o);
 	} else if (holder == HOLDER_SHARES_MEMORY) {
 		stack = mmap(NULL, room, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (stack != MAP_FAILED)
-			o->w->holder = clone(holder_run, stack + room, CLONE_VM | SIGCHLD, o);
+			pid = clone(holder_run, stack + room, CLONE_VM | SIGCHLD, o);
 	}
-	if (holder && o->w->holder <= 0)
+	/* The watch is the holder's as well: only one of the two may write this. */
+	if (holder && pid <= 0)
 		o->w->error = -EAGAIN;
+	else
+		o->w->holder = pid;
 }
 
 /* Traffic and table updates until killed. */
