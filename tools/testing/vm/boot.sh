@@ -67,7 +67,6 @@ find_qemu()
 boot_stock()
 {
 	local accel cpu image initrd share=security_model=none,multidevs=remap
-	local kernel_args='console=ttyS0 panic=-1 mitigations=off tsc=reliable no_timer_check'
 	[ ${#qemu[@]} -gt 0 ] || find_qemu
 	image=$("$here/kernel" --image "$kernel")
 	initrd=$("$here/initramfs" "$kernel")
@@ -92,7 +91,7 @@ boot_stock()
 		-virtfs "local,path=$out,mount_tag=out,$share" \
 		-device virtio-rng-pci -kernel "$image" -initrd "$initrd" \
 		"${machine_args[@]}" \
-		-append "$kernel_args \
+		-append "console=ttyS0 panic=-1 mitigations=off tsc=reliable no_timer_check \
 loglevel=8 log_buf_len=4M kunit.enable=1 RINGSIDE_INIT=$here/guest-init RINGSIDE_JOB=$job \
 RINGSIDE_OUT_HOST=$out"
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2154,SC2034
 # Turn what a guest left in the job directory into verdicts. Sourced by run,
-# which sets: here, job, ignore, vm_pid, hz (ticks of a second in /proc); keeps the totals in passed, failed, skipped and
-# the number of the next TAP line in tap_next.
+# which sets: here, job, ignore, vm_pid, hz (ticks of a second in /proc); keeps the totals
+# in passed, failed, skipped, the number of the next TAP line in tap_next and what the
+# machine had used of the processors in cpu.
 
 # splats FILE...: faults in these kernel logs on stdout; true when there are any.
 splats()
