@@ -34,11 +34,9 @@ stop_vm()
 
 boot_uml()
 {
-	local args=() image
+	local args=(seccomp=on) image
 	image=$("$here/kernel" --image "$kernel")
-	if [ "$kernel" != uml-lockdep ]; then
-		args+=(seccomp=on "ncpus=$cpus")
-	fi
+	[ "$kernel" = uml-lockdep ] || args+=("ncpus=$cpus")
 	# Guest memory is a file that grows as it is touched.
 	TMPDIR=/dev/shm in_background "$job/console.log" "$image" "${args[@]}" "mem=$mem" \
 		root=/dev/root rootfstype=hostfs rootflags=/ ro "init=$here/guest-init" \
