@@ -70,18 +70,24 @@ class BaseScene:
         return qemu
 
     def network(self):
-        """The taps; a bridge joins them when they are more than one."""
+        """
+        The taps; a bridge joins them when they are more than one. A guest in an
+        emulator in an emulator may stand still for a minute: what waits for it is not
+        dropped, and its address not forgotten.
+        """
         front = self.TAPS[0]
         if len(self.TAPS) > 1:
             front = "br0"
             ip("link add br0 type bridge forward_delay 0")
         for tap in self.TAPS:
             ip("tuntap add dev %s mode tap vnet_hdr %s" % (tap, self.TAP_FLAGS))
+            ip("link set %s txqueuelen 10000" % tap)
             if front == "br0":
                 ip("link set %s master br0" % tap)
             ip("link set %s up" % tap)
         ip("addr add %s dev %s" % (HOST, front))
         ip("link set %s up" % front)
+        ip("ntable change name arp_cache dev %s ucast_probes 1000" % front)
 
     def start_traffic(self, kinds=(Upload, Download), flows=1):
         """Pings, and so many connections of each kind at any time."""
