@@ -5,9 +5,11 @@
 # zeroes. Run it in the lab, as root; prints TAP.
 set -euo pipefail
 
-[ "$(id -u)" -eq 0 ] || { echo '1..0 # SKIP not root'; exit 4; }
-command -v fio >/dev/null || { echo '1..0 # SKIP no fio'; exit 4; }
-modprobe -aq vdpa_sim_blk || { echo '1..0 # SKIP no simulators'; exit 4; }
+# shellcheck source=tools/testing/selftests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+
+command -v fio >/dev/null || tap_skip 'no fio'
+modprobe -aq vdpa_sim_blk || tap_skip 'no simulators'
 # Devices go to the driver that is there.
 modprobe -rq vhost_vdpa || true
 modprobe virtio_vdpa
@@ -15,7 +17,6 @@ modprobe virtio_vdpa
 modprobe -q virtio_blk || true
 
 work=$(mktemp -d)
-number=0 failed=0
 
 # shellcheck disable=SC2317 # called at the end
 clean_up()
@@ -26,26 +27,13 @@ clean_up()
 }
 trap clean_up EXIT
 
-# verdict STATUS NAME
-verdict()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		failed=1
-	fi
-}
-
 # fails_not NAME COMMAND...: its last words if it does.
 fails_not()
 {
 	local name=$1 status=0
 	shift
 	"$@" >"$work/out" 2>&1 || status=1
-	[ "$status" -eq 0 ] || tail -n 20 "$work/out" | sed 's/^/# /'
-	verdict "$status" "$name"
+	verdict "$status" "$name" "$(tail -n 20 "$work/out")"
 }
 
 # The block device of f0, which is there once the kernel has read it.
@@ -119,14 +107,13 @@ jobs()
 	JOBS
 }
 
-echo 'TAP version 13'
+tap_begin 0
 vdpa dev add name f0 mgmtdev vdpasim_blk max_vqp 2
-path=$(disk) || { echo '# no block device'; verdict 1 'a disk'; echo "1..$number"; exit 1; }
+path=$(disk) || { verdict 1 'a disk' 'no block device'; tap_end; }
 jobs "$path" >"$work/jobs"
 fails_not 'data are what was written' fio --output-format=terse "$work/jobs"
 # A single processor has a single queue.
 queues=("/sys/block/${path##*/}/mq"/*)
 verdict $((${#queues[@]} != ($(nproc) > 1 ? 2 : 1))) 'as many queues as there can be'
 fails_not 'the disk goes' vdpa dev del f0
-echo "1..$number"
-exit $failed
+tap_end

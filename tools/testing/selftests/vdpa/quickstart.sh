@@ -24,32 +24,20 @@ sudo()
 	"$@"
 }
 
+# shellcheck source=tools/testing/selftests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+
 readme=${RINGSIDE_TOP:-$(cd "$(dirname "$0")/../../../.." && pwd)}/README.md
 mapfile -t commands < <(awk '
 	/^## / { here = $0 == "## vDPA in five commands" }
 	here && /^    / { sub(/^    /, ""); print }' "$readme")
 # As on a machine where nothing was done before.
 modprobe -rq virtio_vdpa || true
-echo TAP version 13
-echo 1..6
-status=0
-# verdict NUMBER WHAT: of the command before.
-verdict()
-{
-	if [ "$ret" -eq 0 ]; then
-		echo "ok $1 - $2"
-	else
-		echo "not ok $1 - $2"
-		status=1
-	fi
-}
-ret=0
-[ "${#commands[@]}" -eq 5 ] || ret=1
-verdict 1 'five of them'
+tap_begin 6
+verdict $((${#commands[@]} != 5)) 'five of them'
 for i in 0 1 2 3 4; do
-	ret=0
-	output=$(eval "${commands[i]}" 2>&1) || ret=$?
-	[ -z "$output" ] || printf '# %s\n' "${output//$'\n'/$'\n'# }"
-	verdict $((i + 2)) "${commands[i]}"
+	status=0
+	output=$(eval "${commands[i]}" 2>&1) || status=1
+	verdict "$status" "${commands[i]}" "$output"
 done
-exit "$status"
+tap_end

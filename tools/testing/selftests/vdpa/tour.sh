@@ -6,6 +6,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tools/testing/selftests/tap.sh
+. "$here/../tap.sh"
 top=${RINGSIDE_TOP:-$here/../../../..}
 tool=(vdpa)
 root=$("$top/tools/testing/vm/root" --path qemu 2>/dev/null) || root=
@@ -14,21 +16,6 @@ if [ -n "${VDPA:-}" ]; then
 elif [ -n "$root" ] && [ -x "$root/usr/sbin/vdpa" ]; then
 	tool=(env "LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu" "$root/usr/sbin/vdpa")
 fi
-
-number=0 failed=0 out=''
-
-# verdict STATUS NAME
-verdict()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		printf '# %s\n' "$out"
-		failed=1
-	fi
-}
 
 # works NAME ARGUMENT... [-- TEXT...]: it succeeds, and says each TEXT.
 # refused NAME ARGUMENT... [-- TEXT...]: it does not, and says each TEXT.
@@ -44,7 +31,7 @@ refused()
 
 attempt()
 {
-	local want=$1 name=$2 status=0 bad=0 args=()
+	local want=$1 name=$2 status=0 bad=0 args=() out text
 	shift 2
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		args+=("$1")
@@ -58,7 +45,7 @@ attempt()
 	for text in "$@"; do
 		[[ $out == *"$text"* ]] || bad=1
 	done
-	verdict $bad "$name"
+	verdict $bad "$name" "$out"
 }
 
 # shellcheck disable=SC2317 # called at the end
@@ -76,25 +63,18 @@ other_mac=02:00:00:00:56:78
 # MTU, MAC, CTRL_VQ, MQ, VERSION_1, ACCESS_PLATFORM
 features=0x300420028
 
-[ "$(id -u)" -eq 0 ] || { echo '1..0 # SKIP not root'; exit 4; }
-modprobe -aq vdpa_sim_net vdpa_sim_blk || { echo '1..0 # SKIP no simulators'; exit 4; }
-if ! command -v "${tool[-1]}" >/dev/null; then
-	echo '1..0 # SKIP no vdpa tool'
-	exit 4
-fi
+modprobe -aq vdpa_sim_net vdpa_sim_blk || tap_skip 'no simulators'
+command -v "${tool[-1]}" >/dev/null || tap_skip 'no vdpa tool'
 # Not in a pipe: grep would be done before the tool is, and that would be its failure.
 help=$("${tool[@]}" dev help 2>&1) || true
-if [[ $help != *device_features* ]]; then
-	echo '1..0 # SKIP a vdpa tool that knows no features'
-	exit 4
-fi
+[[ $help == *device_features* ]] || tap_skip 'a vdpa tool that knows no features'
 # Devices go to the driver that is there.
 modprobe -rq vhost_vdpa || true
 modprobe virtio_vdpa
 modprobe -aq virtio_blk virtio_net || true
 trap clean_up EXIT
 
-echo 'TAP version 13'
+tap_begin 0
 echo "# $("${tool[@]}" -V)"
 works 'management devices' mgmtdev show -- \
 	'vdpasim_net: supported_classes net' 'vdpasim_blk: supported_classes block' \
@@ -144,5 +124,4 @@ refused 'it is over' dev del n0 -- 'there is no device of this name' 'No such de
 works 'the disk is left' -j dev show -- '{"dev":{"b0":{'
 works 'the end of the disk' dev del b0
 works 'nothing is left' -j dev show -- '{"dev":{}}'
-echo "1..$number"
-exit $failed
+tap_end

@@ -4,16 +4,15 @@
 # to ours: the loader refuses them and nothing else happens.
 set -uo pipefail
 
-case_number=0 failed=0
+# shellcheck source=tools/testing/selftests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+
+# check NAME COMMAND...
 check()
 {
-	case_number=$((case_number + 1))
-	if "${@:2}"; then
-		printf 'ok %d - %s\n' "$case_number" "$1"
-	else
-		printf 'not ok %d - %s\n' "$case_number" "$1"
-		failed=1
-	fi
+	local status=0
+	"${@:2}" || status=1
+	verdict "$status" "$1"
 }
 
 # shellcheck disable=SC2317 # called through check
@@ -48,12 +47,9 @@ for module in vhost_vsock vhost_scsi vduse; do
 		foreign+=("$module")
 	fi
 done
-if [ ${#foreign[@]} -eq 0 ]; then
-	echo '1..0 # SKIP this kernel has no other such modules'
-	exit 4
-fi
+[ ${#foreign[@]} -gt 0 ] || tap_skip 'this kernel has no other such modules'
 
-printf 'TAP version 13\n1..%d\n' $((4 + 2 * ${#foreign[@]}))
+tap_begin $((4 + 2 * ${#foreign[@]}))
 modprobe -a vhost vdpa
 check 'vhost is ours' ours vhost
 check 'vdpa is ours' ours vdpa
@@ -64,4 +60,4 @@ for module in "${foreign[@]}"; do
 done
 check 'vhost can be unloaded afterwards' unloads vhost
 check 'vdpa can be unloaded afterwards' unloads vdpa
-exit "$failed"
+tap_end

@@ -4,21 +4,12 @@
 # holds what it held before. Run it in the lab, as root; prints TAP.
 set -euo pipefail
 
+# shellcheck source=tools/testing/selftests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+
 loops=${RINGSIDE_LOOPS:-100}
 device=/dev/vhost-net
-number=0 failed=0 order=()
-
-# verdict STATUS NAME
-verdict()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		failed=1
-	fi
-}
+order=()
 
 # Loaded modules, newest first: an order they can be unloaded in.
 loaded()
@@ -72,14 +63,12 @@ open_loads()
 	unload
 }
 
-[ "$(id -u)" -eq 0 ] || { echo '1..0 # SKIP not root'; exit 4; }
+tap_begin 5
 # Whatever tests before this one have loaded.
 mapfile -t order < <(loaded | grep -E '^(vhost|vdpa|virtio_vdpa)' || true)
 [ ${#order[@]} -eq 0 ] || rmmod "${order[@]}"
 before=$(loaded)
 
-echo 'TAP version 13'
-echo '1..5'
 status=0
 open_loads || status=1
 verdict $status "opening $device loads the module"
@@ -120,4 +109,4 @@ echo "# kernel memory: $kb_before KiB before, $kb_after KiB after"
 status=0
 [ $((kb_after - kb_before)) -lt $((4 * loops + 1024)) ] || status=1
 verdict $status 'no memory stays'
-exit $failed
+tap_end

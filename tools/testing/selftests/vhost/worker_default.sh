@@ -4,21 +4,11 @@
 # Run it in the lab, as root; prints TAP.
 set -euo pipefail
 
+# shellcheck source=tools/testing/selftests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+
 tests=${RINGSIDE_TOP:-.}/build/selftests/vhost
 parameter=/sys/module/vhost/parameters/fork_from_owner_default
-number=0 failed=0
-
-# verdict STATUS NAME
-verdict()
-{
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		failed=1
-	fi
-}
 
 unload()
 {
@@ -35,12 +25,10 @@ devices_do()
 	"$tests/workers" -t fault_148_fork_from_owner -t gone_with_reset_owner | sed 's/^/# /'
 }
 
-[ "$(id -u)" -eq 0 ] || { echo '1..0 # SKIP not root'; exit 4; }
 # Where the kernel has threads for owners they are the default.
 want=Y
 [ "${RINGSIDE_KERNEL:-}" = 6.1 ] && want=N
-echo 'TAP version 13'
-echo '1..3'
+tap_begin 3
 status=0
 unload && modprobe vhost_net && [ "$(cat "$parameter")" = "$want" ] && devices_do || status=1
 verdict $status "default is $want"
@@ -50,5 +38,5 @@ for value in N Y; do
 	[ "$(cat "$parameter")" = $value ] && devices_do || status=1
 	verdict $status "with fork_from_owner_default=$value"
 done
-unload || failed=1
-exit $failed
+unload || tap_failed=1
+tap_end
