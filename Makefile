@@ -62,6 +62,10 @@ uapi-check:
 dkms-test:
 	@tools/testing/package/dkms-test $(or $(ARGS),bookworm)
 
+.PHONY: docs
+docs:
+	@tools/testing/checks/docs
+
 .PHONY: version
 version:
 	@echo $(RINGSIDE_VERSION)
@@ -86,4 +90,5 @@ help:
 	@echo 'make style            static checks; needs no kernel tree'
 	@echo 'make uapi-check       our ABI headers against the kernel'"'"'s in KDIR'
 	@echo 'make check-config     does the kernel in KDIR have what we need?'
-	@echo 'make dkms-test        dkms in a chroot; ARGS="bookworm" or "trixie"'
+	@echo 'make dkms-test        dkms and the package in a chroot; ARGS="bookworm" or "trixie"'
+	@echo 'make docs             Documentation/ as HTML in build/docs, by Sphinx'
