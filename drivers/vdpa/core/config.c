@@ -5,6 +5,9 @@
 
 #include "core.h"
 
+#define CREATE_TRACE_POINTS
+#include "vdpa_trace.h"
+
 /**
  * vdpa_get_status - the device status
  * @vdev: the device
@@ -33,6 +36,8 @@ EXPORT_SYMBOL_NS_GPL(vdpa_get_status, "RINGSIDE");
 void vdpa_set_status(struct vdpa_device *vdev, u8 status)
 {
 	down_write(&vdev->config_lock);
+	if (trace_vdpa_set_status_enabled())
+		trace_vdpa_set_status(vdev, vdev->ops->get_status(vdev), status);
 	vdev->ops->set_status(vdev, status);
 	up_write(&vdev->config_lock);
 }
@@ -50,6 +55,8 @@ int vdpa_reset(struct vdpa_device *vdev)
 	int err;
 
 	down_write(&vdev->config_lock);
+	if (trace_vdpa_set_status_enabled())
+		trace_vdpa_set_status(vdev, vdev->ops->get_status(vdev), 0);
 	err = vdev->ops->reset(vdev);
 	up_write(&vdev->config_lock);
 	return err;

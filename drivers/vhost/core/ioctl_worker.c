@@ -20,6 +20,7 @@
 #include <linux/xarray.h>
 
 #include "internal.h"
+#include "trace.h"
 #include "worker.h"
 
 static bool fork_from_owner_default = IS_ENABLED(CONFIG_VHOST_TASK);
@@ -204,6 +205,7 @@ static void vhost_vq_attach(struct vhost_virtqueue *vq, struct vhost_worker *wor
 
 	if (old == worker)
 		return;
+	trace_vhost_worker_attach(vq->index, old->id, worker->id);
 	worker->attached++;
 	old->attached--;
 	rcu_assign_pointer(vq->worker, worker);

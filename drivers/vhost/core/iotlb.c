@@ -15,6 +15,7 @@
 #include <linux/uaccess.h>
 
 #include "internal.h"
+#include "trace.h"
 
 static unsigned int max_iotlb_entries = 2048;
 module_param(max_iotlb_entries, uint, 0444);
@@ -95,6 +96,7 @@ void vhost_iotlb_ask(struct vhost_virtqueue *vq)
 			list_add_tail(&req->link, &iotlb->unread);
 	}
 	spin_unlock(&iotlb->lock);
+	trace_vhost_iotlb_ask(vq->index, type, miss.addr, miss.perm);
 	if (changed)
 		vhost_vq_requeue(vq);
 	else

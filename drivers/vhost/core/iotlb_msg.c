@@ -7,6 +7,7 @@
 #include <linux/uio.h>
 
 #include "internal.h"
+#include "trace.h"
 
 /* A message in either form, zero where nothing is said. */
 union vhost_any_msg {
@@ -165,6 +166,7 @@ ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from)
 	if (mutex_lock_killable(&dev->mutex))
 		return -EINTR;
 	err = vhost_iotlb_message(dev, &msg);
+	trace_vhost_iotlb_message(&msg, err);
 	mutex_unlock(&dev->mutex);
 	return err ?: size;
 }

@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 
 #include "internal.h"
+#include "trace.h"
 
 /* QEMU reads it to learn how many slots virtio-mem may use; it wants >= 509. */
 static unsigned short max_mem_regions = MEMSLOTS_MAX;
@@ -114,6 +115,7 @@ int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user)
 		return err;
 	}
 	err = memslots_commit(&dev->slots, head->nregions);
+	trace_vhost_mem_table(0, head->nregions, true, err);
 	return err ?: vhost_rearm_queues(dev);
 }
 
@@ -195,6 +197,7 @@ int vhost_update_mem_regions(struct vhost_dev *dev, void *arg, void __user *user
 			.nadd = req->nadd,
 			.max = max_mem_regions,
 		});
+		trace_vhost_mem_table(req->nremove, req->nadd, false, err);
 	}
 	if (!IS_ERR(add))
 		kvfree(add);

@@ -8,6 +8,7 @@
 #include <linux/virtio_config.h>
 
 #include "internal.h"
+#include "trace.h"
 
 static void vhost_vq_kick_work(struct vhost_work *work)
 {
@@ -90,6 +91,9 @@ int vhost_vq_start(struct vhost_virtqueue *vq, void *backend)
 
 		if (err)
 			return err;
+		trace_vhost_vq_start(vq);
+	} else {
+		trace_vhost_vq_backend(vq);
 	}
 	devq_clear_error(&vq->ring);
 	vq->backend = backend;
@@ -110,6 +114,8 @@ EXPORT_SYMBOL_NS_GPL(vhost_vq_start, "RINGSIDE");
 void vhost_vq_stop(struct vhost_virtqueue *vq)
 {
 	lockdep_assert_held(&vq->mutex);
+	if (vq->backend)
+		trace_vhost_vq_stop(vq);
 	vq->backend = NULL;
 	devq_stop(&vq->ring);
 	vhost_iotlb_forget(vq);
@@ -122,6 +128,7 @@ static void vhost_vq_report(struct vhost_virtqueue *vq)
 	/* The owner is being let go of, and our page faults fail: no news to anybody. */
 	if (fatal_signal_pending(current))
 		return;
+	trace_vhost_vq_error(vq);
 	pr_warn_ratelimited("%s: virtqueue %u stopped: %s\n", current->comm, vq->index,
 			    devq_error_name(vq->ring.error));
 	if (vq->err)

@@ -21,6 +21,7 @@
 #include <linux/wait.h>
 
 #include "internal.h"
+#include "trace.h"
 #include "worker.h"
 
 /* ---- the owner's threads ---- */
@@ -156,6 +157,14 @@ static int vhost_kthread_begin(struct vhost_worker *worker, const char *name)
 
 /* ---- both ---- */
 
+/* 0 if it has not begun yet. */
+static pid_t vhost_worker_tid(const struct vhost_worker *worker)
+{
+	const struct task_struct *task = READ_ONCE(worker->task);
+
+	return task ? task->pid : 0;
+}
+
 /**
  * vhost_worker_create - start a worker for the calling process
  * @mm: the caller's address space, referenced for as long as the worker lives
@@ -186,6 +195,7 @@ struct vhost_worker *vhost_worker_create(struct mm_struct *mm, u32 id, bool task
 		kfree(worker);
 		return ERR_PTR(err);
 	}
+	trace_vhost_worker_create(id, vhost_worker_tid(worker));
 	return worker;
 }
 
@@ -208,6 +218,7 @@ static void vhost_worker_free_rcu(struct rcu_head *rcu)
  */
 void vhost_worker_destroy(struct vhost_worker *worker)
 {
+	trace_vhost_worker_destroy(worker->id, vhost_worker_tid(worker));
 	if (worker->vtsk)
 		vhost_task_stop(worker->vtsk);
 	else
