@@ -242,8 +242,8 @@ TEST_F(io, fault_089_absent_targets)
 		io.lun[1] = 1 + i % 255;
 		ASSERT_EQ(BAD_TARGET, scsi_do(s, &io));
 	}
-	EXPECT_GE(20, kmsg_count(kmsg, "vhost"));
-	EXPECT_GE(20, kmsg_count(kmsg, "target"));
+	/* Whoever writes it. */
+	EXPECT_GE(20, kmsg_count(kmsg, ""));
 	close(kmsg);
 }
 
