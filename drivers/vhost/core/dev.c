@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A device file from open to release, and its ioctls. */
 
+#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/rcupdate.h>
@@ -81,7 +82,7 @@ static int vhost_dev_call(void *data, const struct vhost_ioctl_head *head, void 
 
 /**
  * vhost_dev_ioctl - unlocked_ioctl of every vhost device
- * @dev: the device
+ * @file: its file
  * @cmd: number
  * @arg: user address of the argument
  *
@@ -89,8 +90,9 @@ static int vhost_dev_call(void *data, const struct vhost_ioctl_head *head, void 
  * Return: 0; -EPERM if the caller is not the owner and would have to be, -ENOTTY
  * for numbers unknown to the device, -EFAULT, or what the ioctl says.
  */
-long vhost_dev_ioctl(struct vhost_dev *dev, unsigned int cmd, unsigned long arg)
+long vhost_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	struct vhost_dev *dev = file->private_data;
 	const struct vhost_ioctl_target target = {
 		.mutex = &dev->mutex,
 		.mm = &dev->mm,

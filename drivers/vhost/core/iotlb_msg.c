@@ -75,20 +75,21 @@ static bool msg_unread(struct vhost_dev *dev)
 
 /**
  * vhost_dev_read_iter - read_iter of every vhost device
- * @dev: the device
+ * @iocb: the call, of its file
  * @to: where to
- * @nonblock: do not wait
  *
  * One message about what the device IOTLB lacks; its queue goes on after an
  * UPDATE of that address.
  *
  * Context: process; may sleep, ends early on a signal.
  * Return: the size of a message, 0 if there is no room for one; -EAGAIN if there
- * is none and @nonblock, -EBADFD if there is no device IOTLB, -ERESTARTSYS,
+ * is none and the caller does not wait, -EBADFD if there is no device IOTLB, -ERESTARTSYS,
  * -EFAULT; the message stays then.
  */
-ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool nonblock)
+ssize_t vhost_dev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
+	bool nonblock = (iocb->ki_filp->f_flags & O_NONBLOCK) || (iocb->ki_flags & IOCB_NOWAIT);
+	struct vhost_dev *dev = iocb->ki_filp->private_data;
 	struct vhost_virtqueue *vq;
 	union vhost_any_msg msg;
 	int err;
@@ -146,15 +147,16 @@ EXPORT_SYMBOL_NS_GPL(vhost_msg_get, "RINGSIDE");
 
 /**
  * vhost_dev_write_iter - write_iter of every vhost device
- * @dev: the device
+ * @iocb: the call, of its file
  * @from: where from
  *
  * Context: process; may sleep, ends early when the caller is killed.
  * Return: the size of a message; -EINTR, or what vhost_msg_get() or
  * vhost_iotlb_message() says.
  */
-ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from)
+ssize_t vhost_dev_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
+	struct vhost_dev *dev = iocb->ki_filp->private_data;
 	struct vhost_iotlb_msg msg;
 	ssize_t size;
 	u32 asid;
@@ -174,14 +176,15 @@ EXPORT_SYMBOL_NS_GPL(vhost_dev_write_iter, "RINGSIDE");
 
 /**
  * vhost_dev_poll - poll of every vhost device
- * @dev: the device
  * @file: its file
  * @table: from the caller
  *
  * Return: EPOLLIN if a message can be read.
  */
-__poll_t vhost_dev_poll(struct vhost_dev *dev, struct file *file, poll_table *table)
+__poll_t vhost_dev_poll(struct file *file, poll_table *table)
 {
+	struct vhost_dev *dev = file->private_data;
+
 	poll_wait(file, &dev->iotlb.wait, table);
 	return msg_unread(dev) ? EPOLLIN | EPOLLRDNORM : 0;
 }

@@ -273,7 +273,7 @@ long vhost_ioctl(const struct vhost_ioctl_target *target, const struct vhost_ioc
 void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
 		    struct vhost_virtqueue **vqs, unsigned int nvqs);
 void vhost_dev_release(struct vhost_dev *dev);
-long vhost_dev_ioctl(struct vhost_dev *dev, unsigned int cmd, unsigned long arg);
+long vhost_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ioctl_vring.c, mem_table.c */
 int vhost_vring_addr_check(const struct vhost_vring_addr *addr);
@@ -282,9 +282,22 @@ int vhost_mem_table_check(const struct vhost_memory *head, void __user *user);
 /* iotlb_msg.c */
 ssize_t vhost_msg_get(struct iov_iter *from, bool has_asid, struct vhost_iotlb_msg *msg,
 		      u32 *asid);
-ssize_t vhost_dev_read_iter(struct vhost_dev *dev, struct iov_iter *to, bool nonblock);
-ssize_t vhost_dev_write_iter(struct vhost_dev *dev, struct iov_iter *from);
-__poll_t vhost_dev_poll(struct vhost_dev *dev, struct file *file, poll_table *table);
+ssize_t vhost_dev_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t vhost_dev_write_iter(struct kiocb *iocb, struct iov_iter *from);
+__poll_t vhost_dev_poll(struct file *file, poll_table *table);
+
+/*
+ * Members of a device's struct file_operations, beside .open and .release. The former
+ * leaves the struct vhost_dev in file.private_data.
+ */
+#define VHOST_DEV_FILE_OPS				\
+	.owner = THIS_MODULE,				\
+	.read_iter = vhost_dev_read_iter,		\
+	.write_iter = vhost_dev_write_iter,		\
+	.poll = vhost_dev_poll,				\
+	.unlocked_ioctl = vhost_dev_ioctl,		\
+	.compat_ioctl = compat_ptr_ioctl,		\
+	.llseek = noop_llseek
 
 /* vq.c */
 void vhost_vq_init(struct vhost_virtqueue *vq, void (*handle_kick)(struct vhost_virtqueue *vq));

@@ -62,13 +62,13 @@ static int vhost_net_open(struct inode *inode, struct file *file)
 	vhost_dev_init(&net->dev, &vhost_net_ops, net->vqs, VHOST_NET_NVQS);
 	vhost_net_vq_features(&net->rx.q.vq);
 	vhost_net_vq_features(&net->tx.q.vq);
-	file->private_data = net;
+	file->private_data = &net->dev;
 	return 0;
 }
 
 static int vhost_net_release(struct inode *inode, struct file *file)
 {
-	struct vhost_net *net = file->private_data;
+	struct vhost_net *net = container_of(file->private_data, struct vhost_net, dev);
 
 	vhost_dev_release(&net->dev);
 	vhost_net_pages_free(&net->tx.pages);
@@ -76,45 +76,10 @@ static int vhost_net_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static long vhost_net_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct vhost_net *net = file->private_data;
-
-	return vhost_dev_ioctl(&net->dev, cmd, arg);
-}
-
-static ssize_t vhost_net_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct vhost_net *net = iocb->ki_filp->private_data;
-
-	return vhost_dev_read_iter(&net->dev, to, (iocb->ki_filp->f_flags & O_NONBLOCK) ||
-				   (iocb->ki_flags & IOCB_NOWAIT));
-}
-
-static ssize_t vhost_net_write_iter(struct kiocb *iocb, struct iov_iter *from)
-{
-	struct vhost_net *net = iocb->ki_filp->private_data;
-
-	return vhost_dev_write_iter(&net->dev, from);
-}
-
-static __poll_t vhost_net_poll(struct file *file, poll_table *table)
-{
-	struct vhost_net *net = file->private_data;
-
-	return vhost_dev_poll(&net->dev, file, table);
-}
-
 static const struct file_operations vhost_net_fops = {
-	.owner = THIS_MODULE,
+	VHOST_DEV_FILE_OPS,
 	.open = vhost_net_open,
 	.release = vhost_net_release,
-	.read_iter = vhost_net_read_iter,
-	.write_iter = vhost_net_write_iter,
-	.poll = vhost_net_poll,
-	.unlocked_ioctl = vhost_net_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = noop_llseek,
 };
 
 static struct miscdevice vhost_net_misc = {

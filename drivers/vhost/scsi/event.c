@@ -104,31 +104,38 @@ static void event_answer(struct vhost_scsi_queue *q, const struct devq_chain *ch
 	vhost_scsi_answer(q, chain, &buf, sizeof(buf));
 }
 
-/* Returns the next buffer that an event fits into. */
-static bool event_buffer(struct vhost_scsi_queue *q, struct devq_chain *chain)
+/*
+ * Pop the next buffer that an event fits into; @left more may be popped in this turn.
+ * Returns 0, -ENOBUFS if there is none, -EAGAIN if the turn is over.
+ */
+static int event_buffer(struct vhost_scsi_queue *q, struct devq_chain *chain, unsigned int *left)
 {
 	struct vhost_scsi_slots *slots = q->slots;
 	struct devq *dq = &q->vq.ring;
 	int n;
 
-	for (;;) {
+	while (*left) {
 		n = devq_pop(dq, chain, 1, slots->iov, ARRAY_SIZE(slots->iov));
 		if (!n && devq_enable_kick(dq) > 0)
 			continue;
 		if (n <= 0)
-			return false;
+			return -ENOBUFS;
+		--*left;
 		if (chain->in_len >= sizeof(struct virtio_scsi_event))
-			return true;
+			return 0;
 		vhost_scsi_answer(q, chain, NULL, 0);
 	}
+	return -EAGAIN;
 }
 
 static void event_turn(struct vhost_scsi_queue *q)
 {
 	struct vhost_scsi *scsi = q->scsi;
+	unsigned int left = VHOST_SCSI_TURN;
 	struct vhost_scsi_event event;
 	struct devq_chain chain;
 	bool missed;
+	int err;
 
 	if (!(q->vq.features & BIT_ULL(VIRTIO_SCSI_F_HOTPLUG))) {
 		/* The guest does not want to know. */
@@ -136,10 +143,13 @@ static void event_turn(struct vhost_scsi_queue *q)
 		return;
 	}
 	while (event_waiting(scsi)) {
-		if (!event_buffer(q, &chain)) {
+		err = event_buffer(q, &chain, &left);
+		if (err == -EAGAIN)
+			vhost_vq_requeue(&q->vq);
+		else if (err)
 			vhost_scsi_lose_events(scsi);
+		if (err)
 			break;
-		}
 		if (event_take(scsi, &event, &missed))
 			event_answer(q, &chain, &event, missed);
 		else

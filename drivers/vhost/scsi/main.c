@@ -158,58 +158,23 @@ static int vhost_scsi_open(struct inode *inode, struct file *file)
 	for (i = 0; i < nvqs; i++)
 		vhost_scsi_queue_init(scsi, i);
 	vhost_dev_init(&scsi->dev, &vhost_scsi_ops, scsi->vqs, nvqs);
-	file->private_data = scsi;
+	file->private_data = &scsi->dev;
 	return 0;
 }
 
 static int vhost_scsi_release(struct inode *inode, struct file *file)
 {
-	struct vhost_scsi *scsi = file->private_data;
+	struct vhost_scsi *scsi = container_of(file->private_data, struct vhost_scsi, dev);
 
 	vhost_dev_release(&scsi->dev);
 	vhost_scsi_free(scsi);
 	return 0;
 }
 
-static long vhost_scsi_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct vhost_scsi *scsi = file->private_data;
-
-	return vhost_dev_ioctl(&scsi->dev, cmd, arg);
-}
-
-static ssize_t vhost_scsi_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct vhost_scsi *scsi = iocb->ki_filp->private_data;
-
-	return vhost_dev_read_iter(&scsi->dev, to, (iocb->ki_filp->f_flags & O_NONBLOCK) ||
-				   (iocb->ki_flags & IOCB_NOWAIT));
-}
-
-static ssize_t vhost_scsi_write_iter(struct kiocb *iocb, struct iov_iter *from)
-{
-	struct vhost_scsi *scsi = iocb->ki_filp->private_data;
-
-	return vhost_dev_write_iter(&scsi->dev, from);
-}
-
-static __poll_t vhost_scsi_poll(struct file *file, poll_table *table)
-{
-	struct vhost_scsi *scsi = file->private_data;
-
-	return vhost_dev_poll(&scsi->dev, file, table);
-}
-
 static const struct file_operations vhost_scsi_fops = {
-	.owner = THIS_MODULE,
+	VHOST_DEV_FILE_OPS,
 	.open = vhost_scsi_open,
 	.release = vhost_scsi_release,
-	.read_iter = vhost_scsi_read_iter,
-	.write_iter = vhost_scsi_write_iter,
-	.poll = vhost_scsi_poll,
-	.unlocked_ioctl = vhost_scsi_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = noop_llseek,
 };
 
 static struct miscdevice vhost_scsi_misc = {

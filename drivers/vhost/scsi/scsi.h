@@ -36,7 +36,7 @@
 #define VHOST_SCSI_MAX_EVENTS	128
 /* Pages that the data of one command may be in. */
 #define VHOST_SCSI_MAX_SG	2048
-/* Commands a queue may start in one turn, so that others get theirs (FAULTS 64). */
+/* Buffers a queue may take in one turn, so that others get theirs (FAULTS 64). */
 #define VHOST_SCSI_TURN		256
 
 /* Bytes of a response. */

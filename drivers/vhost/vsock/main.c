@@ -167,7 +167,7 @@ static int vhost_vsock_open(struct inode *inode, struct file *file)
 	skb_queue_head_init(&vsock->rx.waiting);
 	__skb_queue_head_init(&vsock->tx.taken);
 	vhost_dev_init(&vsock->dev, &vhost_vsock_ops, vsock->vqs, VHOST_VSOCK_NVQS);
-	file->private_data = vsock;
+	file->private_data = &vsock->dev;
 	return 0;
 }
 
@@ -177,7 +177,7 @@ static int vhost_vsock_open(struct inode *inode, struct file *file)
  */
 static int vhost_vsock_release(struct inode *inode, struct file *file)
 {
-	struct vhost_vsock *vsock = file->private_data;
+	struct vhost_vsock *vsock = container_of(file->private_data, struct vhost_vsock, dev);
 
 	vhost_vsock_leave(vsock);
 	/* Stops, and so waits for senders who found the device before. */
@@ -190,45 +190,10 @@ static int vhost_vsock_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static long vhost_vsock_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct vhost_vsock *vsock = file->private_data;
-
-	return vhost_dev_ioctl(&vsock->dev, cmd, arg);
-}
-
-static ssize_t vhost_vsock_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct vhost_vsock *vsock = iocb->ki_filp->private_data;
-
-	return vhost_dev_read_iter(&vsock->dev, to, (iocb->ki_filp->f_flags & O_NONBLOCK) ||
-				   (iocb->ki_flags & IOCB_NOWAIT));
-}
-
-static ssize_t vhost_vsock_write_iter(struct kiocb *iocb, struct iov_iter *from)
-{
-	struct vhost_vsock *vsock = iocb->ki_filp->private_data;
-
-	return vhost_dev_write_iter(&vsock->dev, from);
-}
-
-static __poll_t vhost_vsock_poll(struct file *file, poll_table *table)
-{
-	struct vhost_vsock *vsock = file->private_data;
-
-	return vhost_dev_poll(&vsock->dev, file, table);
-}
-
 static const struct file_operations vhost_vsock_fops = {
-	.owner = THIS_MODULE,
+	VHOST_DEV_FILE_OPS,
 	.open = vhost_vsock_open,
 	.release = vhost_vsock_release,
-	.read_iter = vhost_vsock_read_iter,
-	.write_iter = vhost_vsock_write_iter,
-	.poll = vhost_vsock_poll,
-	.unlocked_ioctl = vhost_vsock_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = noop_llseek,
 };
 
 static struct miscdevice vhost_vsock_misc = {

@@ -19,6 +19,16 @@ static inline int compat_irq_bypass_register_producer(struct irq_bypass_producer
 
 #define irq_bypass_register_producer(producer, ctx, irq) \
 	compat_irq_bypass_register_producer(producer, ctx, irq)
+
+static inline int compat_irq_bypass_register_consumer(struct irq_bypass_consumer *consumer,
+						      struct eventfd_ctx *ctx)
+{
+	consumer->token = ctx;
+	return irq_bypass_register_consumer(consumer);
+}
+
+#define irq_bypass_register_consumer(consumer, ctx) \
+	compat_irq_bypass_register_consumer(consumer, ctx)
 #endif
 
 #endif

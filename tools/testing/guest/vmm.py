@@ -109,17 +109,19 @@ class Qemu:
 
     The guest's kernel options save its time in an emulator inside an emulator. With
     init_on_alloc every block of memory that leaves would be written from end to end.
+    Programs that not every guest has are named by "programs".
     """
 
     APPEND = ("console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable mitigations=off "
               "nokaslr cryptomgr.notests=1 init_on_alloc=0")
 
     def __init__(self, name, assets, out, patience, devices, machine="pc", append="",
-                 cpus=1, environment=None):
+                 cpus=1, environment=None, programs=()):
         self.name, self.assets, self.out, self.patience = name, assets, out, patience
         self.devices, self.machine, self.cpus = devices, machine, cpus
         self.append = (self.APPEND + " " + append).strip()
         self.environment = environment or {}
+        self.programs = programs
         self.calls = CallLog("%s/%s-calls" % (out, name))
         self.stderr_path = "%s/%s-stderr" % (out, name)
         self.qmp_path, self.shell_path = "/tmp/%s-qmp" % name, "/tmp/%s-shell" % name
@@ -130,12 +132,23 @@ class Qemu:
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", self.machine + ",accel=tcg,hpet=off,i8042=off,usb=off,vmport=off",
             "-cpu", "qemu64", "-smp", "%d" % self.cpus,
-            "-kernel", self.assets + "/vmlinuz", "-initrd", self.assets + "/initrd",
+            "-kernel", self.assets + "/vmlinuz", "-initrd", self.initrd(),
             "-append", self.append,
             "-serial", "file:%s/%s-console" % (self.out, self.name),
             "-serial", "unix:%s,server=on,wait=off" % self.shell_path,
             "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path,
         ] + self.devices
+
+    def initrd(self):
+        """The archive that every guest has, and behind it those of its programs."""
+        if not self.programs:
+            return self.assets + "/initrd"
+        path = "/tmp/%s-initrd" % self.name
+        with open(path, "wb") as out:
+            for part in ["initrd"] + ["with-" + name for name in self.programs]:
+                with open("%s/%s" % (self.assets, part), "rb") as f:
+                    out.write(f.read())
+        return path
 
     def start(self):
         env = dict(os.environ, LD_PRELOAD=self.assets + "/calllog.so", CALLLOG=self.calls.path,

@@ -320,7 +320,8 @@ static int hold_open(struct hold *h)
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 
-	h->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	/* Without O_NONBLOCK it cannot be polled. */
+	h->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (h->uffd < 0)
 		return -errno;
 	h->page = mmap(NULL, HOLD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -343,7 +344,7 @@ static int hold_met(struct hold *h, unsigned int timeout_ms)
 {
 	struct pollfd p = { .fd = h->uffd, .events = POLLIN };
 
-	return poll(&p, 1, timeout_ms) == 1 ? 0 : -ETIMEDOUT;
+	return poll(&p, 1, timeout_ms) == 1 && (p.revents & POLLIN) ? 0 : -ETIMEDOUT;
 }
 
 static int hold_release(struct hold *h, const void *content, size_t len)
@@ -453,22 +454,26 @@ FIXTURE_TEARDOWN(held)
 	vdpa_dev_del(&self->dev);
 }
 
-/* The next process finds a device that works. */
-static int works(const char *path)
+/* The next process finds a device that works. Tells what it has sent so far. */
+static int works(FIXTURE_DATA(held) *self, long *packets, long *errors)
 {
 	struct vdpa v;
-	int ret = vdpa_up(&v, path, &(struct vdpa_config){ .features = F_ALL, .num = NUM });
+	int ret = vdpa_up(&v, self->dev.path,
+			  &(struct vdpa_config){ .features = F_ALL, .num = NUM });
 
 	if (!ret)
 		ret = vdpa_start(&v);
 	if (!ret)
 		ret = sim_echo(&v, 0, sim_mac_all, 100, 1);
+	*packets = sim_counter(&self->dev, NET_TX, "tx packets");
+	*errors = sim_counter(&self->dev, NET_TX, "tx errors");
 	vdpa_close(&v);
 	return ret;
 }
 
 TEST_F_TIMEOUT(held, killed, 120)
 {
+	long packets, errors;
 	unsigned int call;
 	uint64_t start;
 	int status;
@@ -492,7 +497,7 @@ TEST_F_TIMEOUT(held, killed, 120)
 		EXPECT_GT(END_MS, now_ms() - start) {
 			TH_LOG("call %u", call);
 		}
-		ASSERT_EQ(1, works(self->dev.path)) {
+		ASSERT_EQ(1, works(self, &packets, &errors)) {
 			TH_LOG("call %u", call);
 		}
 	}
@@ -500,6 +505,7 @@ TEST_F_TIMEOUT(held, killed, 120)
 
 TEST_F_TIMEOUT(held, delivered, 120)
 {
+	long packets, errors;
 	unsigned int call;
 	int status;
 
@@ -516,7 +522,12 @@ TEST_F_TIMEOUT(held, delivered, 120)
 		EXPECT_EQ(0, status) {
 			TH_LOG("call %u: %d", call, self->w->error);
 		}
-		ASSERT_EQ(1, works(self->dev.path));
+		ASSERT_EQ(1, works(self, &packets, &errors));
+		/* Whoever waited for the turn did not cut it short: the frame was read. */
+		EXPECT_EQ(2 * (call + 1), packets) {
+			TH_LOG("call %u", call);
+		}
+		EXPECT_EQ(0, errors);
 	}
 }
 

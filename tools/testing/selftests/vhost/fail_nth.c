@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 
 #include "libdirty.h"
+#include "libscsi.h"
+#include "libvsock.h"
 #include "test.h"
 
 #define MOST	200	/* no call here has that many points of failure */
@@ -78,6 +80,8 @@ struct fail_case {
 	int fd;
 	struct mem_table *t;
 	int worker;
+	struct vs_guest *g;
+	struct scsi *s;
 };
 
 /*
@@ -388,6 +392,191 @@ TEST_F(fail_iommu, log_on_and_off)
 	EXPECT_LE(0, ret) TH_LOG("%d", ret);
 	EXPECT_EQ(0, call_log_on_and_off(&self->c));
 	EXPECT_EQ(0, iommu_traffic_works(&self->c));
+}
+
+/* ---- sockets ---- */
+
+#define OTHER_CID	(VS_CID + 1)
+
+FIXTURE(fail_vsock) {
+	struct vs_guest g;
+	struct fail_case c;
+};
+
+FIXTURE_SETUP(fail_vsock)
+{
+	if (injection_ready())
+		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
+	ASSERT_EQ(0, vs_up(&self->g, &(struct vs_config){ 0 }));
+	ASSERT_EQ(0, vs_serve(&self->g));
+	self->c = (struct fail_case) { .g = &self->g, .fd = vs_connect(SOCK_STREAM, VS_CID, 1234) };
+	ASSERT_LE(0, self->c.fd);
+}
+
+FIXTURE_TEARDOWN(fail_vsock)
+{
+	close(self->c.fd);
+	EXPECT_EQ(0, self->g.errors);
+	vs_close(&self->g);
+}
+
+static int connection_works(struct fail_case *c)
+{
+	return vs_echo(c->fd, 3000, 1000, 1);
+}
+
+/* One more device, with an address of its own. */
+static int call_vsock_device(struct fail_case *c)
+{
+	int fd = vhost_open(VSOCK_PATH, 0), ret;
+
+	(void)c;
+	if (fd < 0)
+		return fd;
+	ret = vs_set_cid(fd, OTHER_CID);
+	if (!ret)
+		ret = vhost_set_owner(fd);
+	close(fd);
+	return ret;
+}
+
+/* Nobody has its address any more. */
+static int address_is_free(struct fail_case *c)
+{
+	int fd = vhost_open(VSOCK_PATH, 0), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = vs_set_cid(fd, OTHER_CID);
+	close(fd);
+	return ret ? ret : connection_works(c);
+}
+
+TEST_F(fail_vsock, open_address_and_owner)
+{
+	int ret = sweep(&self->c, call_vsock_device, address_is_free);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, call_vsock_device(&self->c));
+	EXPECT_EQ(0, connection_works(&self->c));
+}
+
+/* The address it has, once more: there is no moment without one. */
+static int call_set_cid(struct fail_case *c)
+{
+	return vs_set_cid(c->g->v->fd, VS_CID);
+}
+
+TEST_F(fail_vsock, set_guest_cid)
+{
+	int ret = sweep(&self->c, call_set_cid, connection_works);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, connection_works(&self->c));
+}
+
+static int call_stop_and_start(struct fail_case *c)
+{
+	int ret = vs_set_running(c->g->v->fd, 0);
+
+	return ret ? ret : vs_set_running(c->g->v->fd, 1);
+}
+
+/* It runs, or it does not: that it is to run is true of both. */
+static int may_run(struct fail_case *c)
+{
+	int ret = vs_set_running(c->g->v->fd, 1);
+
+	return ret ? ret : connection_works(c);
+}
+
+TEST_F(fail_vsock, stop_and_start)
+{
+	int ret = sweep(&self->c, call_stop_and_start, may_run);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, may_run(&self->c));
+}
+
+/* ---- disks ---- */
+
+FIXTURE(fail_scsi) {
+	struct scsi s;
+	struct fail_case c;
+};
+
+FIXTURE_SETUP(fail_scsi)
+{
+	if (injection_ready())
+		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
+	ASSERT_EQ(0, target_init());
+	ASSERT_EQ(0, target_simple());
+	ASSERT_EQ(0, scsi_up(&self->s, &(struct scsi_config){ .features = F_VERSION_1 }));
+	self->c = (struct fail_case) { .s = &self->s, .fd = -1 };
+}
+
+FIXTURE_TEARDOWN(fail_scsi)
+{
+	scsi_close(&self->s);
+	EXPECT_EQ(0, target_clean());
+}
+
+static int call_scsi_device(struct fail_case *c)
+{
+	int fd = vhost_open(VHOST_SCSI_PATH, 0), ret;
+
+	(void)c;
+	if (fd < 0)
+		return fd;
+	ret = vhost_set_owner(fd);
+	close(fd);
+	return ret;
+}
+
+static int call_endpoint(struct fail_case *c)
+{
+	int ret = scsi_set_endpoint(c->s, TARGET_WWN);
+
+	return ret ? ret : scsi_clear_endpoint(c->s, TARGET_WWN);
+}
+
+/*
+ * If it was set, it was the end that failed. Then nothing of it is left: its group could
+ * go, and whoever wants it has it.
+ */
+static int disk_works(struct fail_case *c)
+{
+	int ret = scsi_clear_endpoint(c->s, TARGET_WWN);
+
+	if (!ret)
+		ret = target_lun_del(TARGET_WWN, "tpgt_0", 0);
+	if (!ret)
+		ret = target_nexus(TARGET_WWN, "tpgt_0", "NULL");
+	if (!ret)
+		ret = target_nexus(TARGET_WWN, "tpgt_0", TARGET_NEXUS);
+	if (!ret)
+		ret = target_lun_add(TARGET_WWN, "tpgt_0", 0, "disk");
+	if (!ret)
+		ret = scsi_set_endpoint(c->s, TARGET_WWN);
+	if (!ret)
+		ret = scsi_ready(c->s, 0, 0);
+	return ret ? ret : scsi_clear_endpoint(c->s, TARGET_WWN);
+}
+
+TEST_F(fail_scsi, open_and_set_owner)
+{
+	int ret = sweep(&self->c, call_scsi_device, disk_works);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, disk_works(&self->c));
+}
+
+TEST_F(fail_scsi, endpoint)
+{
+	int ret = sweep(&self->c, call_endpoint, disk_works);
+
+	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, disk_works(&self->c));
 }
 
 TEST_HARNESS_MAIN

@@ -19,11 +19,15 @@ FIXTURE(io) {
 FIXTURE_VARIANT(io) {
 	uint64_t features;
 	bool file;
+	bool iommu;
 };
 
 FIXTURE_VARIANT_ADD(io, v1) { .features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT };
 FIXTURE_VARIANT_ADD(io, legacy) { .features = F_INDIRECT };
 FIXTURE_VARIANT_ADD(io, v1_file) { .features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT, .file = true };
+FIXTURE_VARIANT_ADD(io, iommu) {
+	.features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT | F_ACCESS_PLATFORM, .iommu = true,
+};
 FIXTURE_VARIANT_ADD(io, pi) { .features = F_VERSION_1 | F_SCSI_T10_PI | F_INDIRECT };
 
 #define DATA	(1 << 20)
@@ -36,7 +40,8 @@ FIXTURE_SETUP(io)
 	ASSERT_EQ(0, target_nexus(TARGET_WWN, "tpgt_0", TARGET_NEXUS));
 	ASSERT_EQ(0, target_lun_add(TARGET_WWN, "tpgt_0", 0, "disk"));
 	ASSERT_EQ(0, scsi_up(&self->s, &(struct scsi_config){
-			.features = variant->features, .ram_size = 32 << 20 }));
+			.features = variant->features, .ram_size = 32 << 20,
+			.iommu = variant->iommu }));
 	ASSERT_EQ(0, scsi_set_endpoint(&self->s, TARGET_WWN));
 	self->buf = scsi_alloc(&self->s, DATA + 4096, 4096);
 	self->back = scsi_alloc(&self->s, DATA + 4096, 4096);
@@ -45,6 +50,8 @@ FIXTURE_SETUP(io)
 
 FIXTURE_TEARDOWN(io)
 {
+	/* It asked for what it used, as nobody told it of anything else. */
+	EXPECT_EQ(variant->iommu, self->s.misses > 0);
 	scsi_close(&self->s);
 	EXPECT_EQ(0, target_clean());
 }
@@ -208,8 +215,7 @@ TEST_F(io, wrong_direction)
 	ASSERT_NE(MAP_FAILED, rom);
 	memset(rom, 0x5a, 4096);
 	ASSERT_EQ(0, mprotect(rom, 4096, PROT_READ));
-	ASSERT_EQ(0, mem_table_add(&s->mem, s->ram_gpa + s->ram_size, rom, 4096));
-	ASSERT_EQ(0, mem_table_set(&s->mem, s->fd));
+	ASSERT_EQ(0, scsi_add_memory(s, s->ram_gpa + s->ram_size, rom, 4096));
 	/* The guest has the page behind its memory. */
 	io.out = s->ram + s->ram_size;
 	EXPECT_EQ(FAILURE, scsi_do(s, &io));
@@ -242,8 +248,8 @@ TEST_F(io, fault_089_absent_targets)
 		io.lun[1] = 1 + i % 255;
 		ASSERT_EQ(BAD_TARGET, scsi_do(s, &io));
 	}
-	EXPECT_GE(20, kmsg_count(kmsg, "vhost"));
-	EXPECT_GE(20, kmsg_count(kmsg, "target"));
+	/* Whoever writes it. */
+	EXPECT_GE(20, kmsg_count(kmsg, ""));
 	close(kmsg);
 }
 

@@ -17,35 +17,42 @@ static int load_modules(const char *mgmt)
 {
 	char names[64];
 
-	/* vdpasim_net is made by vdpa_sim_net. */
+	/* vdpasim_net is made by vdpa_sim_net; other parents are called as their modules. */
 	if (strncmp(mgmt, "vdpasim_", 8))
-		return -ENOENT;
-	snprintf(names, sizeof(names), "vhost_vdpa vdpa_sim_%s", mgmt + 8);
+		snprintf(names, sizeof(names), "vhost_vdpa %s", mgmt);
+	else
+		snprintf(names, sizeof(names), "vhost_vdpa vdpa_sim_%s", mgmt + 8);
 	return modules_load(names);
+}
+
+int vdpa_dev_find(const char *name, char *path, size_t room)
+{
+	char dir[128];
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/sys/bus/vdpa/devices/%s", name);
+	d = opendir(dir);
+	*path = '\0';
+	while (d && (e = readdir(d)))
+		if (!strncmp(e->d_name, "vhost-vdpa-", 11))
+			snprintf(path, room, "/dev/%s", e->d_name);
+	if (d)
+		closedir(d);
+	return *path && !stat(path, &st) ? 0 : -ENOENT;
 }
 
 int vdpa_dev_path(const char *name, char *path, size_t room)
 {
 	uint64_t end = now_ms() + VDPA_TIMEOUT_MS;
-	char dir[128];
-	struct stat st;
 
-	snprintf(dir, sizeof(dir), "/sys/bus/vdpa/devices/%s", name);
-	do {
-		DIR *d = opendir(dir);
-		struct dirent *e;
-
-		*path = '\0';
-		while (d && (e = readdir(d)))
-			if (!strncmp(e->d_name, "vhost-vdpa-", 11))
-				snprintf(path, room, "/dev/%s", e->d_name);
-		if (d)
-			closedir(d);
-		if (*path && !stat(path, &st))
-			return 0;
+	while (vdpa_dev_find(name, path, room)) {
+		if (now_ms() >= end)
+			return -ETIMEDOUT;
 		nap_us(1000);
-	} while (now_ms() < end);
-	return -ETIMEDOUT;
+	}
+	return 0;
 }
 
 int vdpa_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name, uint64_t features)

@@ -85,7 +85,9 @@ int vdpa_dev_new(struct vdpa_dev *d, const char *mgmt, const char *name, uint64_
 int vdpa_dev_make(struct vdpa_dev *d, const char *mgmt, const char *name,
 		  const struct vdpa_attrs *attrs);
 void vdpa_dev_del(struct vdpa_dev *d);
-/* /dev/vhost-vdpa-N of a device that exists, waiting for it; -ETIMEDOUT. */
+/* /dev/vhost-vdpa-N of a device, -ENOENT when there is none. */
+int vdpa_dev_find(const char *name, char *path, size_t room);
+/* The same, waiting for it; -ETIMEDOUT. */
 int vdpa_dev_path(const char *name, char *path, size_t room);
 
 /* ---- ioctls, beside those of libvhost.h ---- */

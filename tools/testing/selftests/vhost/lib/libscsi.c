@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "libiommu.h"
 #include "libscsi.h"
 #include "libtime.h"
 
@@ -45,6 +46,12 @@ static int tell_ring(struct scsi *s, unsigned int index)
 	return ret ? ret : vhost_set_vring_err(s->fd, index, q->err);
 }
 
+/* Behind a device IOTLB rings are where the guest says. */
+static uint64_t ring_addr(const struct scsi *s, const void *hva)
+{
+	return s->view ? scsi_gpa(s, hva) : (uintptr_t)hva;
+}
+
 int scsi_ring(struct scsi *s, unsigned int index)
 {
 	struct scsi_vq *q = &s->vq[index];
@@ -63,9 +70,9 @@ int scsi_ring(struct scsi *s, unsigned int index)
 		return ret;
 	q->addr = (struct vhost_vring_addr) {
 		.index = index,
-		.desc_user_addr = (uintptr_t)at.desc,
-		.avail_user_addr = (uintptr_t)at.driver,
-		.used_user_addr = (uintptr_t)at.device,
+		.desc_user_addr = ring_addr(s, at.desc),
+		.avail_user_addr = ring_addr(s, at.driver),
+		.used_user_addr = ring_addr(s, at.device),
 	};
 	q->kick = event_new();
 	q->call = event_new();
@@ -75,7 +82,80 @@ int scsi_ring(struct scsi *s, unsigned int index)
 	return tell_ring(s, index);
 }
 
-static int memory_up(struct scsi *s, size_t size)
+/* ---- device IOTLB ---- */
+
+#define IOMMU_PIECE	(16 * PAGE)
+
+static char *view_of(struct scsi *s, size_t offset)
+{
+	return s->view + (s->ram_size - IOMMU_PIECE - offset);
+}
+
+/* Answers each question with the piece that it is about. */
+static void *serve_misses(void *arg)
+{
+	struct scsi *s = arg;
+	struct vhost_iotlb_msg miss;
+
+	while (!s->stop) {
+		size_t at;
+
+		if (iotlb_recv(s->fd, true, &miss, 20))
+			continue;
+		s->misses++;
+		at = (miss.iova - s->ram_gpa) / IOMMU_PIECE * IOMMU_PIECE;
+		if (miss.iova >= s->ram_gpa && at < s->ram_size)
+			iotlb_send(s->fd, true, VHOST_IOTLB_UPDATE, s->ram_gpa + at, IOMMU_PIECE,
+				   (uintptr_t)view_of(s, at), VHOST_ACCESS_RW);
+	}
+	return NULL;
+}
+
+static int view_up(struct scsi *s)
+{
+	int ret = vhost_set_backend_features(s->fd, BIT64(VHOST_BACKEND_F_IOTLB_MSG_V2));
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+	size_t at;
+
+	if (ret)
+		return ret;
+	if (fd < 0 || ftruncate(fd, s->ram_size))
+		return -errno;
+	s->ram = mmap(NULL, s->ram_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	s->view = mmap(NULL, s->ram_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->ram == MAP_FAILED || s->view == MAP_FAILED)
+		return -errno;
+	for (at = 0; at < s->ram_size; at += IOMMU_PIECE)
+		if (mmap(view_of(s, at), IOMMU_PIECE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, at) == MAP_FAILED)
+			return -errno;
+	close(fd);
+	return -pthread_create(&s->server, NULL, serve_misses, s);
+}
+
+static void view_down(struct scsi *s)
+{
+	s->stop = true;
+	if (s->server)
+		pthread_join(s->server, NULL);
+	s->server = 0;
+	if (s->view && s->view != MAP_FAILED)
+		munmap(s->view, s->ram_size);
+	s->view = NULL;
+}
+
+int scsi_add_memory(struct scsi *s, uint64_t gpa, char *at, size_t len)
+{
+	int ret;
+
+	if (s->view)
+		return iotlb_send(s->fd, true, VHOST_IOTLB_UPDATE, gpa, len, (uintptr_t)at,
+				  VHOST_ACCESS_RW);
+	ret = mem_table_add(&s->mem, gpa, at, len);
+	return ret ? ret : mem_table_set(&s->mem, s->fd);
+}
+
+static int memory_up(struct scsi *s, size_t size, bool iommu)
 {
 	int ret = mem_table_init(&s->mem);
 
@@ -83,11 +163,12 @@ static int memory_up(struct scsi *s, size_t size)
 		return ret;
 	s->ram_size = size;
 	s->ram_gpa = 0x100000;
+	if (iommu)
+		return view_up(s);
 	s->ram = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s->ram == MAP_FAILED)
 		return -errno;
-	ret = mem_table_add(&s->mem, s->ram_gpa, s->ram, size);
-	return ret ? ret : mem_table_set(&s->mem, s->fd);
+	return scsi_add_memory(s, s->ram_gpa, s->ram, size);
 }
 
 int scsi_up(struct scsi *s, const struct scsi_config *c)
@@ -112,7 +193,7 @@ int scsi_up(struct scsi *s, const struct scsi_config *c)
 	if (!ret)
 		ret = vhost_set_features(s->fd, s->features);
 	if (!ret)
-		ret = memory_up(s, c->ram_size ? c->ram_size : 8 << 20);
+		ret = memory_up(s, c->ram_size ? c->ram_size : 8 << 20, c->iommu);
 	for (i = 0; !ret && i < s->nvqs; i++)
 		ret = scsi_ring(s, i);
 	return ret;
@@ -122,6 +203,7 @@ void scsi_close(struct scsi *s)
 {
 	unsigned int i;
 
+	view_down(s);
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;

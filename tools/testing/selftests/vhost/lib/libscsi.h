@@ -14,6 +14,8 @@
 #define RINGSIDE_LIBSCSI_H
 
 #include <linux/virtio_scsi.h>
+#include <pthread.h>
+#include <stdbool.h>
 
 #include "libtarget.h"
 #include "libvhost.h"
@@ -44,6 +46,14 @@ struct scsi {
 	char *ram;
 	size_t ram_size, ram_used;
 	uint64_t ram_gpa;
+	/*
+	 * Behind a device IOTLB: the same memory once more, as the device finds it, with its
+	 * pieces in the opposite order; who tells the device, and how often it was asked.
+	 */
+	char *view;
+	pthread_t server;
+	volatile bool stop;
+	volatile unsigned int misses;
 };
 
 /* Zero means the default. */
@@ -52,12 +62,15 @@ struct scsi_config {
 	unsigned int nvqs;		/* 3: control, events, one for commands */
 	unsigned int num;		/* 128 */
 	size_t ram_size;		/* 8 MiB */
+	bool iommu;			/* nothing is mapped until the device asks for it */
 };
 
 /* Up to and with rings, no endpoint. scsi_close() may be called in any case. */
 int scsi_up(struct scsi *s, const struct scsi_config *c);
 void scsi_close(struct scsi *s);
 int scsi_ring(struct scsi *s, unsigned int index);
+/* More guest memory, whatever may be done with it. */
+int scsi_add_memory(struct scsi *s, uint64_t gpa, char *at, size_t len);
 int scsi_set_endpoint(struct scsi *s, const char *wwn);
 int scsi_clear_endpoint(struct scsi *s, const char *wwn);
 void *scsi_alloc(struct scsi *s, size_t size, size_t align);
