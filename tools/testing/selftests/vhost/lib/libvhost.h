@@ -46,6 +46,7 @@
 #define F_ACCESS_PLATFORM	BIT64(33)
 #define F_PACKED		BIT64(34)
 #define F_IN_ORDER		BIT64(35)
+#define F_NOTIF_DATA		BIT64(38)
 #define F_RING_RESET		BIT64(40)
 
 /* Bits of the second word: frames in UDP tunnels, cut by whoever receives them. */
