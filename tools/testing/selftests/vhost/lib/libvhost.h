@@ -77,7 +77,8 @@ int vhost_set_log_fd(int fd, int log_fd);
 int vhost_set_vring_num(int fd, unsigned int index, unsigned int num);
 int vhost_set_vring_base(int fd, unsigned int index, unsigned int base);
 /* The base (>= 0) or -errno. Only for rings whose base fits in 31 bits (split). */
-int vhost_get_vring_base(int fd, unsigned int index);
+/* The value, which may have its highest bit set, or -errno. */
+int64_t vhost_get_vring_base(int fd, unsigned int index);
 int vhost_set_vring_addr(int fd, const struct vhost_vring_addr *addr);
 int vhost_set_vring_kick(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_call(int fd, unsigned int index, int event_fd);
