@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the driver of a simulator calls: struct vdpa_ops, but for address spaces. */
 
-#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/string.h>
 #include <linux/virtio_ring.h>
@@ -12,23 +11,21 @@ static int sim_set_vq_addr(struct vdpa_device *vdev, u16 index, const struct vdp
 {
 	struct sim *sim = vdpa_to_sim(vdev);
 	struct sim_queue *q = &sim->queues[index];
+	const struct devq_addr areas = {
+		.desc = addr->desc,
+		.driver = addr->driver,
+		.device = addr->device,
+	};
 	int err = 0;
 
-	/* virtio 1.3, 2.7 */
-	if (!IS_ALIGNED(addr->desc, VRING_DESC_ALIGN_SIZE) ||
-	    !IS_ALIGNED(addr->driver, VRING_AVAIL_ALIGN_SIZE) ||
-	    !IS_ALIGNED(addr->device, VRING_USED_ALIGN_SIZE))
-		return -EINVAL;
 	if (mutex_lock_killable(&sim->lock))
 		return -EINTR;
 	if (q->running) {
 		err = -EBUSY;
+	} else if (!devq_addr_aligned(sim->features, &areas)) {
+		err = -EINVAL;
 	} else {
-		q->addr = (struct devq_addr) {
-			.desc = addr->desc,
-			.driver = addr->driver,
-			.device = addr->device,
-		};
+		q->addr = areas;
 		q->addr_set = true;
 		/* It may have been enabled before. */
 		sim_queues_apply(sim);
@@ -43,12 +40,12 @@ static int sim_set_vq_num(struct vdpa_device *vdev, u16 index, u32 num)
 	struct sim_queue *q = &sim->queues[index];
 	int err = 0;
 
-	if (num > SIM_QUEUE_MAX || !is_power_of_2(num))
-		return -EINVAL;
 	if (mutex_lock_killable(&sim->lock))
 		return -EINTR;
 	if (q->running)
 		err = -EBUSY;
+	else if (num > SIM_QUEUE_MAX || !devq_num_ok(sim->features, num))
+		err = -EINVAL;
 	else
 		q->num = num;
 	mutex_unlock(&sim->lock);

@@ -6,7 +6,6 @@
 
 #include <linux/err.h>
 #include <linux/eventfd.h>
-#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/virtio_ring.h>
@@ -19,7 +18,7 @@ int vhost_set_vring_num(struct vhost_virtqueue *vq, void *arg)
 
 	if (vq->backend)
 		return -EBUSY;
-	if (state->num > 0xffff || !is_power_of_2(state->num))
+	if (!devq_num_ok(vq->features, state->num))
 		return -EINVAL;
 	vq->num = state->num;
 	return 0;
@@ -28,19 +27,24 @@ int vhost_set_vring_num(struct vhost_virtqueue *vq, void *arg)
 /**
  * vhost_vring_addr_check - could the areas of a ring be there?
  * @addr: the argument of VHOST_SET_VRING_ADDR
+ * @features: negotiated feature bits
  *
- * The alignments are those of virtio 1.3, 2.7; that of the log is that of the
- * used ring.
+ * The alignments are those of virtio 1.3, 2.7 and 2.8; that of the log is that of
+ * the device area.
  *
  * Return: 0, -EOPNOTSUPP for unknown flags, -EINVAL if an address is not aligned.
  */
-int vhost_vring_addr_check(const struct vhost_vring_addr *addr)
+int vhost_vring_addr_check(const struct vhost_vring_addr *addr, u64 features)
 {
+	const struct devq_addr areas = {
+		.desc = addr->desc_user_addr,
+		.driver = addr->avail_user_addr,
+		.device = addr->used_user_addr,
+	};
+
 	if (addr->flags & ~BIT(VHOST_VRING_F_LOG))
 		return -EOPNOTSUPP;
-	if (IS_ALIGNED(addr->desc_user_addr, VRING_DESC_ALIGN_SIZE) &&
-	    IS_ALIGNED(addr->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) &&
-	    IS_ALIGNED(addr->used_user_addr, VRING_USED_ALIGN_SIZE) &&
+	if (devq_addr_aligned(features, &areas) &&
 	    IS_ALIGNED(addr->log_guest_addr, VRING_USED_ALIGN_SIZE))
 		return 0;
 	return -EINVAL;
@@ -55,7 +59,7 @@ int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg)
 		.driver = addr->avail_user_addr,
 		.device = addr->used_user_addr,
 	};
-	int err = vhost_vring_addr_check(addr);
+	int err = vhost_vring_addr_check(addr, vq->features);
 
 	if (err == -EOPNOTSUPP)
 		return err;

@@ -276,7 +276,7 @@ void vhost_dev_release(struct vhost_dev *dev);
 long vhost_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ioctl_vring.c, mem_table.c */
-int vhost_vring_addr_check(const struct vhost_vring_addr *addr);
+int vhost_vring_addr_check(const struct vhost_vring_addr *addr, u64 features);
 int vhost_mem_table_check(const struct vhost_memory *head, void __user *user);
 
 /* iotlb_msg.c */

@@ -97,7 +97,7 @@ static struct ring *open_apart(struct kunit *test, u16 num, u16 base, struct are
 
 static void put(struct ring *r, unsigned int i, u64 addr, u32 len, u16 flags)
 {
-	mock_put_desc(&r->drv, &r->drv.desc[i], addr, len, flags, 0);
+	r->drv.layout->put(&r->drv, i, addr, len, flags);
 }
 
 static void expect_no_turn(struct kunit *test, struct ring *r)

@@ -143,11 +143,13 @@ struct devq_addr {
  * struct devq_extent - one of the areas, and how it is accessed
  * @addr: first address
  * @len: bytes
+ * @align: what @addr has to be a multiple of
  * @perm: MEMMAP_READ | MEMMAP_WRITE
  */
 struct devq_extent {
 	u64 addr;
 	u64 len;
+	u32 align;
 	u32 perm;
 };
 
@@ -174,9 +176,9 @@ struct devq_miss {
  * struct devq_log - where writes to guest memory are noted
  * @base: user address of the bitmap, one bit for each 4 KiB of guest memory
  * @buffers: note what is written to buffers
- * @ring: note what is written to the device area
+ * @ring: note what is written to the ring
  * @ring_addr: guest physical address of the device area; not used with a device
- *	IOTLB, where the memory table tells
+ *	IOTLB, where the memory table tells, as it does for a packed ring's descriptors
  * @marked: a bit has been set since somebody last looked
  * @version: of the memslot set that @first to @guest are from, 0 for none
  * @first: first user address of a slot whose memory is in no other one
@@ -238,8 +240,9 @@ struct devq_ops {
 };
 
 /*
- * A descriptor as the guest wrote it, copied once. The byte order is the ring's
- * until the layout has decoded it in place.
+ * A descriptor as the guest wrote it, copied once. It is the ring's, in byte order
+ * and sequence, until the layout has decoded it in place. A split ring's has the
+ * next one's index, a packed ring's the buffer's id.
  */
 struct devq_desc {
 	union {
@@ -247,7 +250,10 @@ struct devq_desc {
 			u64 addr;
 			u32 len;
 			u16 flags;
-			u16 next;
+			union {
+				u16 next;
+				u16 id;
+			};
 		};
 		u64 word[2];
 	};
@@ -265,12 +271,13 @@ struct devq_desc {
  * @num: queue size
  * @event_idx: VIRTIO_RING_F_EVENT_IDX negotiated
  * @in_order: VIRTIO_F_IN_ORDER negotiated
- * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY negotiated
+ * @notify_on_empty: split: VIRTIO_F_NOTIFY_ON_EMPTY negotiated
  * @little_endian: byte order of the ring
  * @kicks_off: the driver was told that kicks are not needed
- * @signalled_valid: @signalled says where the last signal was sent
- * @signalled: used index at the last signal
- * @avail_seen: available index last read from the ring, split
+ * @signalled_valid: @signalled, or @unasked, says where the last signal was sent
+ * @signalled: split: used index at the last signal
+ * @unasked: packed: descriptors used since the last devq_want_signal(), up to @num
+ * @avail_seen: split: available index last read from the ring
  * @pos: position
  * @error: reason why the queue is broken
  * @fresh: devq_ops.start is still to be called: nothing was accessed so far
@@ -319,6 +326,7 @@ struct devq {
 	bool no_miss;
 	bool keep_used;
 	u16 signalled;
+	u16 unasked;
 	u16 avail_seen;
 	struct devq_pos pos;
 	enum devq_error error;
@@ -391,6 +399,8 @@ void devq_init(struct devq *dq);
 int devq_start(struct devq *dq, const struct devq_config *cfg);
 void devq_stop(struct devq *dq);
 int devq_move(struct devq *dq, const struct devq_addr *addr);
+bool devq_num_ok(u64 features, u32 num);
+bool devq_addr_aligned(u64 features, const struct devq_addr *addr);
 u64 devq_device_area_len(u16 num, u64 features);
 u32 devq_pos_to_base(u64 features, const struct devq_pos *pos);
 int devq_pos_from_base(u64 features, u32 base, struct devq_pos *pos);

@@ -246,6 +246,15 @@ const struct ring_variant ring_variants[RING_VARIANTS] = {
 	{ &mock_split, &ring_memory_phys, V1 | EVENT | ORDER },
 	{ &mock_split, &ring_memory_pages, V1 | EVENT },
 	{ &mock_split, &ring_memory_pages, 0, false },
+	{ &mock_packed, &ring_memory_kernel, V1 },
+	{ &mock_packed, &ring_memory_kernel, V1 | EVENT },
+	{ &mock_packed, &ring_memory_kernel, V1 | EVENT | ORDER },
+	{ &mock_packed, &ring_memory_user, V1 },
+	{ &mock_packed, &ring_memory_user, V1 | EVENT },
+	{ &mock_packed, &ring_memory_user, V1 | ORDER },
+	{ &mock_packed, &ring_memory_phys, V1 },
+	{ &mock_packed, &ring_memory_phys, V1 | EVENT | ORDER },
+	{ &mock_packed, &ring_memory_pages, V1 | EVENT },
 };
 
 void ring_variant_desc(const struct ring_variant *v, char *desc)
@@ -257,46 +266,44 @@ void ring_variant_desc(const struct ring_variant *v, char *desc)
 		 v->features & ORDER ? ", in order" : "");
 }
 
-/* The variant behind @prev that has @features, over memory of @type if not negative. */
-static const void *next_variant(const struct ring_variant *prev, char *desc, u64 features,
-				int type)
+/*
+ * The variant behind @last that is meant, over memory of @type if not negative. Each
+ * file has its own copy of a layout: its features tell which one it is.
+ */
+const void *ring_gen_params_with(const void *last, char *desc, const struct mock_layout *layout,
+				 u64 features, int type)
 {
-	const struct ring_variant *v;
+	const struct ring_variant *v, *prev = last;
 
 	for (v = prev ? prev + 1 : ring_variants; v < ring_variants + RING_VARIANTS; v++)
-		if (!(features & ~v->features) && (type < 0 || v->memory->type == type)) {
+		if (!(features & ~v->features) && (type < 0 || v->memory->type == type) &&
+		    (!layout || v->layout->features == layout->features)) {
 			ring_variant_desc(v, desc);
 			return v;
 		}
 	return NULL;
 }
 
-const void *ring_gen_params_with(const void *prev, char *desc, u64 feature)
+const void *ring_split_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	return next_variant(prev, desc, feature, -1);
+	return ring_gen_params_with(prev, desc, &mock_split, 0, -1);
 }
 
-const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc)
+const void *ring_packed_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	return next_variant(prev, desc, EVENT, -1);
-}
-
-/* Only user memory can be gone when it is used. */
-const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc)
-{
-	return next_variant(prev, desc, 0, DEVQ_MEM_USER);
+	return ring_gen_params_with(prev, desc, &mock_packed, 0, -1);
 }
 
 const void *ring_phys_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	return next_variant(prev, desc, 0, DEVQ_MEM_PHYS);
+	return ring_gen_params_with(prev, desc, NULL, 0, DEVQ_MEM_PHYS);
 }
 
 /**
  * ring_reset - start anew on empty areas
  * @test: the test
  * @r: the queue
- * @base: position at which both sides start
+ * @base: position at which both sides start, see mock_layout.init
  */
 void ring_reset(struct kunit *test, struct ring *r, u16 base)
 {
@@ -308,7 +315,7 @@ void ring_reset(struct kunit *test, struct ring *r, u16 base)
 	r->cfg.addr.driver = r->area_base + areas.driver;
 	r->cfg.addr.device = r->area_base + areas.device;
 	devq_init(&r->dq);
-	r->dq.pos.avail = base;
+	r->variant->layout->pos(&r->drv, &r->dq.pos);
 	KUNIT_ASSERT_EQ(test, devq_start(&r->dq, &r->cfg), 0);
 	/* Behind a device IOTLB the ring is looked at in the first turn. */
 	KUNIT_ASSERT_EQ(test, devq_enter(&r->dq), 0);

@@ -153,6 +153,28 @@ int devq_log_chains(struct devq *dq, const struct devq_chain *chain,
 }
 EXPORT_SYMBOL_NS_GPL(devq_log_chains, "RINGSIDE");
 
+/*
+ * Note a write to an area of the ring that the memory table knows, at a user address
+ * if the area lies in one piece.
+ */
+static int log_area(struct devq *dq, u64 addr, u64 len, bool whole)
+{
+	struct memmap_cache cache = {};
+	struct iovec iov;
+	u64 miss;
+
+	if (whole)
+		return log_user(dq, addr, len);
+	for (; len; addr++, len--) {
+		/* A scattered ring, byte by byte: rare, and few bytes. */
+		if (memmap_translate(dq->set, &cache, addr, 1, 0, &iov, 1, &miss) != 1)
+			return devq_fail(dq, DEVQ_E_FAULT);
+		if (log_user(dq, (unsigned long)iov.iov_base, 1))
+			return -EIO;
+	}
+	return 0;
+}
+
 /**
  * devq_log_ring - note a write to the device area
  * @dq: the queue
@@ -164,22 +186,27 @@ EXPORT_SYMBOL_NS_GPL(devq_log_chains, "RINGSIDE");
  */
 int devq_log_ring(struct devq *dq, u64 addr, u64 len)
 {
-	struct memmap_cache cache = {};
-	struct iovec iov;
-	u64 miss;
-
 	/* As in devq_log_chains(). */
 	smp_mb();
 	if (!dq->iotlb)
 		return log_guest(dq, dq->log.ring_addr + (addr - dq->area.device), len);
-	if (dq->area.device != dq->addr.device)
-		return log_user(dq, addr, len);
-	for (; len; addr++, len--) {
-		/* A scattered ring, byte by byte: rare, and few bytes. */
-		if (memmap_translate(dq->set, &cache, addr, 1, 0, &iov, 1, &miss) != 1)
-			return devq_fail(dq, DEVQ_E_FAULT);
-		if (log_user(dq, (unsigned long)iov.iov_base, 1))
-			return -EIO;
-	}
-	return 0;
+	return log_area(dq, addr, len, dq->area.device != dq->addr.device);
+}
+
+/**
+ * devq_log_desc - note a write to the descriptor area
+ * @dq: the queue
+ * @addr: where, in terms of devq.area
+ * @len: bytes, at least 1
+ *
+ * Nobody says which address it has for the log: the memory table does.
+ *
+ * Context: between devq_enter() and devq_exit(); may sleep.
+ * Return: 0, or -EIO if the ring is broken.
+ */
+int devq_log_desc(struct devq *dq, u64 addr, u64 len)
+{
+	/* As in devq_log_chains(). */
+	smp_mb();
+	return log_area(dq, addr, len, !dq->iotlb || dq->area.desc != dq->addr.desc);
 }

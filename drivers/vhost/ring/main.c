@@ -18,6 +18,21 @@ static const struct devq_ops *const devq_split_ops[] = {
 	[DEVQ_MEM_KERNEL] = &devq_split_kernel_ops,
 };
 
+static const struct devq_ops *const devq_packed_ops[] = {
+	[DEVQ_MEM_USER] = &devq_packed_user_ops,
+	[DEVQ_MEM_IOTLB] = &devq_packed_iotlb_ops,
+	[DEVQ_MEM_PHYS] = &devq_packed_phys_ops,
+	[DEVQ_MEM_PHYS_IOTLB] = &devq_packed_phys_iotlb_ops,
+	[DEVQ_MEM_KERNEL] = &devq_packed_kernel_ops,
+};
+
+static_assert(ARRAY_SIZE(devq_packed_ops) == ARRAY_SIZE(devq_split_ops));
+
+static bool devq_packed(u64 features)
+{
+	return features & BIT_ULL(VIRTIO_F_RING_PACKED);
+}
+
 static const char *const devq_error_names[] = {
 	[DEVQ_OK] = "no error",
 	[DEVQ_E_AVAIL] = "more buffers available than the queue holds",
@@ -84,10 +99,56 @@ EXPORT_SYMBOL_NS_GPL(devq_fail, "RINGSIDE");
  */
 const struct devq_ops *devq_find_ops(u64 features, enum devq_mem_type mem)
 {
-	if (features & BIT_ULL(VIRTIO_F_RING_PACKED))
+	if (mem >= ARRAY_SIZE(devq_split_ops))
 		return NULL;
-	return mem < ARRAY_SIZE(devq_split_ops) ? devq_split_ops[mem] : NULL;
+	return devq_packed(features) ? devq_packed_ops[mem] : devq_split_ops[mem];
 }
+
+/**
+ * devq_num_ok - can a queue have this size?
+ * @features: negotiated feature bits
+ * @num: the size
+ *
+ * Return: true for a power of two up to 32768; for a packed ring it can be any
+ * number up to that (virtio 1.3, 2.8.10.1).
+ */
+bool devq_num_ok(u64 features, u32 num)
+{
+	return num && num <= 32768 && (devq_packed(features) || is_power_of_2(num));
+}
+EXPORT_SYMBOL_NS_GPL(devq_num_ok, "RINGSIDE");
+
+/* Is a position within the ring? Indices of a split one are masked to it. */
+static bool devq_pos_ok(u64 features, u16 num, const struct devq_pos *pos)
+{
+	return !devq_packed(features) || (pos->avail < num && pos->used < num);
+}
+
+static bool devq_extents_aligned(const struct devq_extent *extent)
+{
+	unsigned int i;
+
+	for (i = 0; i < DEVQ_AREAS; i++)
+		if (!IS_ALIGNED(extent[i].addr, extent[i].align))
+			return false;
+	return true;
+}
+
+/**
+ * devq_addr_aligned - are areas where the layout allows them?
+ * @features: negotiated feature bits
+ * @addr: the areas
+ *
+ * Return: true if so (virtio 1.3, 2.7 and 2.8.10.1).
+ */
+bool devq_addr_aligned(u64 features, const struct devq_addr *addr)
+{
+	struct devq_extent extent[DEVQ_AREAS];
+
+	devq_find_ops(features, DEVQ_MEM_USER)->extents(1, features, addr, extent);
+	return devq_extents_aligned(extent);
+}
+EXPORT_SYMBOL_NS_GPL(devq_addr_aligned, "RINGSIDE");
 
 /* Can the areas be where @addr says? Behind a device IOTLB that shows later. */
 static bool devq_areas_ok(const struct devq *dq, const struct devq_ops *ops,
@@ -97,6 +158,8 @@ static bool devq_areas_ok(const struct devq *dq, const struct devq_ops *ops,
 	unsigned int i;
 
 	ops->extents(dq->num, dq->features, addr, extent);
+	if (!devq_extents_aligned(extent))
+		return false;
 	for (i = 0; i < DEVQ_AREAS; i++) {
 		const struct devq_extent *e = &extent[i];
 
@@ -120,8 +183,6 @@ u64 devq_device_area_len(u16 num, u64 features)
 	struct devq_extent extent[DEVQ_AREAS];
 	struct devq_addr addr = {};
 
-	if (!ops)
-		return 0;
 	ops->extents(num, features, &addr, extent);
 	return extent[DEVQ_AREA_DEVICE].len;
 }
@@ -132,11 +193,12 @@ EXPORT_SYMBOL_NS_GPL(devq_device_area_len, "RINGSIDE");
  * @features: negotiated feature bits
  * @pos: the position
  *
- * Return: for a split ring its available index.
+ * Return: for a split ring its available index; for a packed one both indices,
+ * each with its wrap counter above it.
  */
 u32 devq_pos_to_base(u64 features, const struct devq_pos *pos)
 {
-	if (features & BIT_ULL(VIRTIO_F_RING_PACKED))
+	if (devq_packed(features))
 		return pos->avail | pos->avail_wrap << 15 |
 		       (u32)pos->used << 16 | (u32)pos->used_wrap << 31;
 	return pos->avail;
@@ -150,13 +212,14 @@ EXPORT_SYMBOL_NS_GPL(devq_pos_to_base, "RINGSIDE");
  * @pos: where to put it
  *
  * That of a split ring says nothing of used buffers: the device is taken to have
- * used all that it had popped.
+ * used all that it had popped. That of a packed ring may lie beyond its end, whose
+ * size is not known here: then devq_start() fails.
  *
  * Return: 0, or -EINVAL if there is no such position.
  */
 int devq_pos_from_base(u64 features, u32 base, struct devq_pos *pos)
 {
-	if (features & BIT_ULL(VIRTIO_F_RING_PACKED)) {
+	if (devq_packed(features)) {
 		*pos = (struct devq_pos) {
 			.avail = base & 0x7fff,
 			.avail_wrap = base >> 15 & 1,
@@ -207,15 +270,14 @@ EXPORT_SYMBOL_NS_GPL(devq_has_area_in, "RINGSIDE");
  * @dq: the queue, stopped or running; its position is where it starts
  * @cfg: what to start with
  *
- * The used index is read from the ring (virtio 1.3, 2.7.8) unless it is known;
- * behind a device IOTLB that happens in the first turn.
+ * The used index of a split ring is read from it (virtio 1.3, 2.7.8) unless it is
+ * known; behind a device IOTLB that happens in the first turn.
  *
  * Context: may sleep; the owner's address space for DEVQ_MEM_USER.
- * Return: 0; -EINVAL for a queue size the layout does not allow or a
- * devq_config.ring_map that cannot be, -EOPNOTSUPP
- * for a layout or memory that is not there, -EFAULT if the ring cannot be
- * accessed. On error a stopped queue stays stopped, a running one stays running
- * with what @cfg says.
+ * Return: 0; -EINVAL for a queue size the layout does not allow, a position beyond
+ * the end of the ring or a devq_config.ring_map that cannot be, -EOPNOTSUPP for
+ * memory that is not there, -EFAULT if the ring cannot be accessed. On error a
+ * stopped queue stays stopped, a running one stays running with what @cfg says.
  */
 int devq_start(struct devq *dq, const struct devq_config *cfg)
 {
@@ -224,7 +286,8 @@ int devq_start(struct devq *dq, const struct devq_config *cfg)
 
 	if (!ops)
 		return -EOPNOTSUPP;
-	if (!is_power_of_2(cfg->num) || cfg->num > 32768)
+	if (!devq_num_ok(cfg->features, cfg->num) ||
+	    !devq_pos_ok(cfg->features, cfg->num, &dq->pos))
 		return -EINVAL;
 	if (cfg->ring_map && !(cfg->iotlb && cfg->no_miss))
 		return -EINVAL;
@@ -234,8 +297,10 @@ int devq_start(struct devq *dq, const struct devq_config *cfg)
 	dq->features = cfg->features;
 	dq->event_idx = cfg->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 	dq->in_order = cfg->features & BIT_ULL(VIRTIO_F_IN_ORDER);
-	dq->notify_on_empty = cfg->features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY);
-	dq->little_endian = cfg->little_endian ||
+	/* Legacy, and no packed ring is. */
+	dq->notify_on_empty = (cfg->features & BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY)) &&
+			      !devq_packed(cfg->features);
+	dq->little_endian = cfg->little_endian || devq_packed(cfg->features) ||
 			    (cfg->features & BIT_ULL(VIRTIO_F_VERSION_1));
 	dq->slots = cfg->slots;
 	dq->iotlb = cfg->iotlb;

@@ -6,8 +6,8 @@
  * does what a driver must and lets tests do what a driver must not: the areas
  * are there to be scribbled on.
  *
- * Users see struct mock_layout only. A second layout is a second struct of that
- * kind, with its own areas beside those of split in struct mock_ring.
+ * Users see struct mock_layout only: that of split rings is here, that of packed
+ * ones in mock_packed.h.
  */
 
 #include <linux/bug.h>
@@ -55,16 +55,18 @@ struct mock_done {
 
 /**
  * struct mock_slot - what the driver knows about one descriptor
- * @token: of the chain that starts here; NULL if none does
+ * @token: of the chain that starts here, or packed: has this id; NULL if none does
  * @in_len: device-writable bytes of that chain
  * @ndesc: its descriptors
  * @next: next one of the chain, or of the free list
+ * @order: packed: id of a chain, one behind the other as they were added
  */
 struct mock_slot {
 	void *token;
 	u32 in_len;
 	u16 ndesc;
 	u16 next;
+	u16 order;
 };
 
 struct mock_layout;
@@ -79,17 +81,28 @@ struct mock_layout;
  * @desc: split: descriptor table
  * @avail: split: available ring
  * @used: split: used ring
- * @avail_idx: buffers added so far
+ * @pdesc: packed: descriptor ring
+ * @drv_event: packed: driver's event suppression
+ * @dev_event: packed: device's event suppression
+ * @avail_idx: buffers added so far; packed: the next descriptor to fill
+ * @avail_wrap: packed: its wrap counter
  * @published: how much of that the device was told
- * @kicked: @published when last asked whether to kick
- * @used_idx: used entries taken so far
+ * @published_wrap: packed: its wrap counter
+ * @added: packed: descriptors from @published to @avail_idx
+ * @first_flags: packed: what makes the first of these available
+ * @kicked: @published when last asked whether to kick; packed: descriptors
+ *	published since then
+ * @used_idx: used entries taken so far; packed: where the next one comes
+ * @used_wrap: packed: its wrap counter
  * @batch: in order: the entry that says how far a batch goes was read, but not
  *	all of the batch was taken
  * @batch_id: what it names
  * @batch_len: what it says of that one
- * @free: first descriptor of the free list
- * @free_last: its last descriptor
- * @nfree: how many are in it
+ * @free: first descriptor of the free list; packed: first id
+ * @free_last: split: its last descriptor
+ * @nfree: free descriptors
+ * @order_first: packed: where in mock_slot.order the oldest chain is
+ * @order_n: packed: how many are there
  * @slot: one for each descriptor
  */
 struct mock_ring {
@@ -103,16 +116,27 @@ struct mock_ring {
 	struct vring_avail *avail;
 	struct vring_used *used;
 
+	struct vring_packed_desc *pdesc;
+	struct vring_packed_desc_event *drv_event;
+	struct vring_packed_desc_event *dev_event;
+
 	u16 avail_idx;
+	bool avail_wrap;
 	u16 published;
+	bool published_wrap;
+	u16 added;
+	u16 first_flags;
 	u16 kicked;
 	u16 used_idx;
+	bool used_wrap;
 	bool batch;
 	u32 batch_id;
 	u32 batch_len;
 	u16 free;
 	u16 free_last;
 	u16 nfree;
+	u16 order_first;
+	u16 order_n;
 	struct mock_slot *slot;
 };
 
@@ -122,7 +146,10 @@ struct mock_ring {
  * @features: feature bits that choose this layout
  * @size: bytes that the areas of a queue take, with room to align each
  * @init: lay a new queue out in @mem, zeroed, as if @base buffers had been
- *	through already; @areas receives offsets into @mem
+ *	(packed: descriptors) had been through already; @areas receives offsets
+ *	into @mem
+ * @pos: where a device starts
+ * @shift: all areas, which are now @off bytes behind where they were
  * @add: put a chain into the ring, in an indirect table if @table; the device
  *	is not told yet. 0, or -ENOSPC
  * @publish: tell the device of all that was added
@@ -131,12 +158,16 @@ struct mock_ring {
  * @enable_signal: ask for a signal when @after more buffers are used (without
  *	event indices: the next one); true if they are already
  * @disable_signal: say that signals are not needed
+ * @put: overwrite descriptor @i of the ring; packed: it stays available, or used
+ * @put_in: overwrite descriptor @i of an indirect table; a link leads to the next
  */
 struct mock_layout {
 	const char *name;
 	u64 features;
 	size_t (*size)(u16 num);
 	void (*init)(struct mock_ring *mr, void *mem, u16 base, struct devq_addr *areas);
+	void (*pos)(const struct mock_ring *mr, struct devq_pos *pos);
+	void (*shift)(struct mock_ring *mr, ptrdiff_t off);
 	int (*add)(struct mock_ring *mr, const struct mock_buf *buf, unsigned int n,
 		   const struct mock_table *table, void *token);
 	void (*publish)(struct mock_ring *mr);
@@ -144,6 +175,9 @@ struct mock_layout {
 	bool (*get)(struct mock_ring *mr, struct mock_done *done);
 	bool (*enable_signal)(struct mock_ring *mr, u16 after);
 	void (*disable_signal)(struct mock_ring *mr);
+	void (*put)(struct mock_ring *mr, unsigned int i, u64 addr, u32 len, u16 flags);
+	void (*put_in)(struct mock_ring *mr, const struct mock_table *table, unsigned int i,
+		       u64 addr, u32 len, u16 flags);
 };
 
 /* To and from the byte order of the ring: the same in both directions. */
@@ -213,6 +247,23 @@ static inline void mock_split_init(struct mock_ring *mr, void *mem, u16 base,
 	mr->nfree = mr->num;
 	for (i = 0; i < mr->num; i++)
 		mr->slot[i] = (struct mock_slot) { .next = i + 1 };
+}
+
+static inline void mock_split_pos(const struct mock_ring *mr, struct devq_pos *pos)
+{
+	*pos = (struct devq_pos) {
+		.avail = mr->avail_idx,
+		.avail_wrap = true,
+		.used = mr->used_idx,
+		.used_wrap = true,
+	};
+}
+
+static inline void mock_split_shift(struct mock_ring *mr, ptrdiff_t off)
+{
+	mr->desc = (void *)mr->desc + off;
+	mr->avail = (void *)mr->avail + off;
+	mr->used = (void *)mr->used + off;
 }
 
 static inline u16 mock_split_flags(const struct mock_buf *buf, bool more)
@@ -381,16 +432,32 @@ static inline void mock_split_disable_signal(struct mock_ring *mr)
 			   mock16(mr, VRING_AVAIL_F_NO_INTERRUPT));
 }
 
+static inline void mock_split_put(struct mock_ring *mr, unsigned int i, u64 addr, u32 len,
+				  u16 flags)
+{
+	mock_put_desc(mr, &mr->desc[i], addr, len, flags, 0);
+}
+
+static inline void mock_split_put_in(struct mock_ring *mr, const struct mock_table *table,
+				     unsigned int i, u64 addr, u32 len, u16 flags)
+{
+	mock_put_desc(mr, (struct vring_desc *)table->va + i, addr, len, flags, i + 1);
+}
+
 static const struct mock_layout mock_split __maybe_unused = {
 	.name = "split",
 	.size = mock_split_size,
 	.init = mock_split_init,
+	.pos = mock_split_pos,
+	.shift = mock_split_shift,
 	.add = mock_split_add,
 	.publish = mock_split_publish,
 	.want_kick = mock_split_want_kick,
 	.get = mock_split_get,
 	.enable_signal = mock_split_enable_signal,
 	.disable_signal = mock_split_disable_signal,
+	.put = mock_split_put,
+	.put_in = mock_split_put_in,
 };
 
 #endif

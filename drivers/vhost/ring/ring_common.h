@@ -57,4 +57,16 @@ static __always_inline u64 devq64(const struct devq *dq, u64 val)
 	return __virtio64_to_cpu(dq->little_endian, (__force __virtio64)val);
 }
 
+/*
+ * Does buffer @i of @n go without a used entry, or descriptor? In order there is
+ * one for a batch: it names the last buffer and stands where that of the first
+ * would. The driver takes those that have none for used in full (virtio 1.3,
+ * 2.7.9 and 2.8.9).
+ */
+static inline bool devq_used_skipped(const struct devq *dq, const struct devq_used *used,
+				     unsigned int i, unsigned int n)
+{
+	return dq->in_order && used[i].full && i + 1 < n;
+}
+
 #endif

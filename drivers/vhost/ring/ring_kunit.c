@@ -300,6 +300,16 @@ static void full_ring_of_2(struct kunit *test)
 	full_ring(test, 2);
 }
 
+static void full_ring_of_3(struct kunit *test)
+{
+	full_ring(test, 3);
+}
+
+static void full_ring_of_1000(struct kunit *test)
+{
+	full_ring(test, 1000);
+}
+
 static void full_ring_of_256(struct kunit *test)
 {
 	full_ring(test, 256);
@@ -356,8 +366,9 @@ static void restart(struct kunit *test)
 
 		devq_init(&r->dq);
 		r->dq.pos = pos;
-		/* The ring itself says where used entries go on. */
-		r->dq.pos.used = ~pos.used;
+		/* A split ring itself says where used entries go on. */
+		if (!ring_is_packed(r))
+			r->dq.pos.used = ~pos.used;
 		KUNIT_ASSERT_EQ(test, devq_start(&r->dq, &r->cfg), 0);
 		KUNIT_EXPECT_EQ(test, ring_pending(r), 1);
 		KUNIT_EXPECT_EQ(test, r->dq.pos.used, pos.used);
@@ -553,9 +564,7 @@ static void move(struct kunit *test)
 	to.driver += off;
 	to.device += off;
 	KUNIT_EXPECT_EQ(test, devq_move(&r->dq, &to), 0);
-	r->drv.desc = (void *)r->drv.desc + off;
-	r->drv.avail = (void *)r->drv.avail + off;
-	r->drv.used = (void *)r->drv.used + off;
+	r->drv.layout->shift(&r->drv, off);
 	KUNIT_EXPECT_EQ(test, ring_push(r, r->chain, 1, 1), 0);
 	KUNIT_ASSERT_EQ(test, ring_pop(r, 8, RING_IOV), 2);
 	KUNIT_EXPECT_EQ(test, r->chain[0].in_len, 11);
@@ -564,33 +573,46 @@ static void move(struct kunit *test)
 		ring_expect_done(test, r, token[i], 1);
 }
 
+static void expect_refused(struct kunit *test, struct ring *r, const struct devq_config *cfg,
+			   int err)
+{
+	KUNIT_EXPECT_EQ(test, devq_start(&r->dq, cfg), err);
+	KUNIT_EXPECT_FALSE(test, devq_running(&r->dq));
+}
+
+static u64 *area_of(struct devq_config *cfg, unsigned int i)
+{
+	return i == 0 ? &cfg->addr.desc : i == 1 ? &cfg->addr.driver : &cfg->addr.device;
+}
+
 /* A queue that cannot be is refused, and stays stopped. */
 static void start_refused(struct kunit *test)
 {
-	static const u16 bad_num[] = { 0, 3, 5, 255, 32767, 32769, 65535 };
-	struct ring *r = ring_open(test, 8, 9);
+	static const u16 bad_num[] = { 0, 32769, 65535, 3, 5, 255, 32767 };
+	struct ring *r = ring_open(test, 8, 3);
+	struct devq_pos pos = r->dq.pos;
 	struct devq_config cfg;
 	unsigned int i;
 
 	devq_stop(&r->dq);
-	for (i = 0; i < ARRAY_SIZE(bad_num); i++) {
+	/* A packed ring need not be a power of two. */
+	for (i = 0; i < (ring_is_packed(r) ? 3 : ARRAY_SIZE(bad_num)); i++) {
 		cfg = r->cfg;
 		cfg.num = bad_num[i];
-		KUNIT_EXPECT_EQ(test, devq_start(&r->dq, &cfg), -EINVAL);
-		KUNIT_EXPECT_FALSE(test, devq_running(&r->dq));
+		expect_refused(test, r, &cfg, -EINVAL);
 	}
 	for (i = 0; i < 3; i++) {
 		cfg = r->cfg;
-		*(i == 0 ? &cfg.addr.desc : i == 1 ? &cfg.addr.driver :
-		  &cfg.addr.device) = nowhere(r);
-		KUNIT_EXPECT_EQ(test, devq_start(&r->dq, &cfg), -EFAULT);
-		KUNIT_EXPECT_FALSE(test, devq_running(&r->dq));
+		*area_of(&cfg, i) = nowhere(r);
+		expect_refused(test, r, &cfg, -EFAULT);
+		cfg = r->cfg;
+		*area_of(&cfg, i) += 1;
+		expect_refused(test, r, &cfg, -EFAULT);
 	}
 	cfg = r->cfg;
-	cfg.features ^= BIT_ULL(VIRTIO_F_RING_PACKED);
-	KUNIT_EXPECT_EQ(test, devq_start(&r->dq, &cfg), -EOPNOTSUPP);
-	KUNIT_EXPECT_FALSE(test, devq_running(&r->dq));
-	KUNIT_EXPECT_EQ(test, r->dq.pos.avail, 9);
+	cfg.mem = DEVQ_MEM_KERNEL + 1;
+	expect_refused(test, r, &cfg, -EOPNOTSUPP);
+	KUNIT_EXPECT_MEMEQ(test, &r->dq.pos, &pos, sizeof(pos));
 	KUNIT_ASSERT_EQ(test, devq_start(&r->dq, &r->cfg), 0);
 	ring_expect_none_done(test, r);
 	KUNIT_EXPECT_EQ(test, ring_pop(r, 1, RING_IOV), 0);
@@ -617,6 +639,8 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE_PARAM(unpop, ring_gen_params),
 	KUNIT_CASE_PARAM(full_ring_of_1, ring_gen_params),
 	KUNIT_CASE_PARAM(full_ring_of_2, ring_gen_params),
+	KUNIT_CASE_PARAM(full_ring_of_3, ring_packed_gen_params),
+	KUNIT_CASE_PARAM(full_ring_of_1000, ring_packed_gen_params),
 	KUNIT_CASE_PARAM(full_ring_of_256, ring_gen_params),
 	KUNIT_CASE_PARAM(full_ring_of_32768, ring_gen_params),
 	KUNIT_CASE_PARAM(index_wrap, ring_gen_params),

@@ -13,6 +13,7 @@
 #include "devq.h"
 #include "memmap/memslot.h"
 #include "mock_driver.h"
+#include "mock_packed.h"
 
 /* Room for two of the longest chains. */
 #define RING_IOV	(2 * DEVQ_CHAIN_SEGS)
@@ -103,21 +104,27 @@ struct ring {
 
 #define V1	BIT_ULL(VIRTIO_F_VERSION_1)
 #define EVENT	BIT_ULL(VIRTIO_RING_F_EVENT_IDX)
-
 #define ORDER	BIT_ULL(VIRTIO_F_IN_ORDER)
 
-#define RING_VARIANTS	14
+#define RING_VARIANTS	23
 extern const struct ring_variant ring_variants[RING_VARIANTS];
 
 /* KUNIT_CASE_PARAM(..., ring_gen_params) runs over all of them. */
 #define RING_PARAMS()	KUNIT_ARRAY_PARAM(ring, ring_variants, ring_variant_desc)
 
-/* The same for those with event indices, in user memory, behind a device IOTLB. */
-const void *ring_event_gen_params(struct kunit *test, const void *prev, char *desc);
-const void *ring_user_gen_params(struct kunit *test, const void *prev, char *desc);
+/* The same for those of one layout, and for those behind a device IOTLB. */
+const void *ring_split_gen_params(struct kunit *test, const void *prev, char *desc);
+const void *ring_packed_gen_params(struct kunit *test, const void *prev, char *desc);
 const void *ring_phys_gen_params(struct kunit *test, const void *prev, char *desc);
-/* And for those with a feature, for generators of a suite's own. */
-const void *ring_gen_params_with(const void *prev, char *desc, u64 feature);
+/* And for those of a layout, if not NULL, with features, for generators of a suite's own. */
+const void *ring_gen_params_with(const void *prev, char *desc, const struct mock_layout *layout,
+				 u64 features, int type);
+
+#define RING_GEN_PARAMS(name, layout, features, type)					\
+static const void *name##_gen_params(struct kunit *test, const void *prev, char *desc)	\
+{											\
+	return ring_gen_params_with(prev, desc, layout, features, type);		\
+}
 
 void ring_variant_desc(const struct ring_variant *v, char *desc);
 void *ring_memdup(struct kunit *test, const void *src, size_t len);
@@ -141,6 +148,11 @@ size_t ring_scatter(struct ring *r, const struct devq_chain *chain, const void *
 void ring_one_through(struct kunit *test, struct ring *r);
 void ring_expect_done(struct kunit *test, struct ring *r, void *token, u32 len);
 void ring_expect_none_done(struct kunit *test, struct ring *r);
+
+static inline bool ring_is_packed(const struct ring *r)
+{
+	return r->variant->layout->features & BIT_ULL(VIRTIO_F_RING_PACKED);
+}
 
 static inline void *ring_va(struct ring *r, size_t off)
 {

@@ -76,17 +76,20 @@ static void split_extents(u16 num, u64 features, const struct devq_addr *addr,
 	extent[DEVQ_AREA_DESC] = (struct devq_extent) {
 		.addr = addr->desc,
 		.len = (u64)num * sizeof(struct vring_desc),
+		.align = VRING_DESC_ALIGN_SIZE,
 		.perm = MEMMAP_READ,
 	};
 	extent[DEVQ_AREA_DRIVER] = (struct devq_extent) {
 		.addr = addr->driver,
 		.len = offsetof(struct vring_avail, ring) + num * sizeof(u16) + event,
+		.align = VRING_AVAIL_ALIGN_SIZE,
 		.perm = MEMMAP_READ,
 	};
 	extent[DEVQ_AREA_DEVICE] = (struct devq_extent) {
 		.addr = addr->device,
 		.len = offsetof(struct vring_used, ring) +
 		       num * sizeof(struct vring_used_elem) + event,
+		.align = VRING_USED_ALIGN_SIZE,
 		.perm = MEMMAP_WRITE,
 	};
 }
@@ -327,17 +330,6 @@ static void split_unpop(struct devq *dq, const struct devq_chain *chain, unsigne
 	dq->pos.avail -= n;
 }
 
-/*
- * Does entry @i of @n go without being written? In order there is one entry for
- * a batch: it names the last buffer and stands where that of the first would.
- * The driver takes those that have none for used in full (virtio 1.3, 2.7.9).
- */
-static inline bool split_skips(const struct devq *dq, const struct devq_used *used,
-			       unsigned int i, unsigned int n)
-{
-	return dq->in_order && used[i].full && i + 1 < n;
-}
-
 /* Note the entries that split_push() writes from index @first on. */
 static int split_log_used(struct devq *dq, const struct devq_used *used, u16 first,
 			  unsigned int n)
@@ -352,7 +344,7 @@ static int split_log_used(struct devq *dq, const struct devq_used *used, u16 fir
 		return part < n ? devq_log_ring(dq, ring, (n - part) * size) : 0;
 	}
 	for (i = 0; i < n; i++) {
-		if (split_skips(dq, used, i, n))
+		if (devq_used_skipped(dq, used, i, n))
 			continue;
 		if (devq_log_ring(dq, ring + (at & (dq->num - 1)) * size, size))
 			return -EIO;
@@ -372,7 +364,7 @@ static int split_push(struct devq *dq, const struct devq_used *used, unsigned in
 	for (i = 0; i < n; i++) {
 		u64 elem = ring + ((old + at) & mask) * sizeof(struct vring_used_elem);
 
-		if (split_skips(dq, used, i, n))
+		if (devq_used_skipped(dq, used, i, n))
 			continue;
 		at = i + 1;
 		mem_put(devq32(dq, used[i].id), u32, elem, fault);

@@ -11,8 +11,6 @@
 
 #include "ring_kunit.h"
 
-RING_PARAMS();
-
 #define F_NEXT		VRING_DESC_F_NEXT
 #define F_WRITE		VRING_DESC_F_WRITE
 #define F_INDIRECT	VRING_DESC_F_INDIRECT
@@ -36,6 +34,10 @@ static void put_avail(struct ring *r, u16 slot, u16 head)
 {
 	mock_raw(u16, r->drv.avail->ring[slot & (r->drv.num - 1)]) = mock16(&r->drv, head);
 }
+
+RING_GEN_PARAMS(event, &mock_split, EVENT, -1);
+/* Only user memory can be gone when it is used. */
+RING_GEN_PARAMS(user, &mock_split, 0, DEVQ_MEM_USER);
 
 /* Everything below gets the address of a good buffer of 64 bytes. */
 struct bad_chain {
@@ -672,20 +674,20 @@ static void fault_in_one_page(struct kunit *test)
 }
 
 static struct kunit_case split_cases[] = {
-	KUNIT_CASE_PARAM(bad_chain, ring_gen_params),
-	KUNIT_CASE_PARAM(bad_index, ring_gen_params),
-	KUNIT_CASE_PARAM(mixed, ring_gen_params),
-	KUNIT_CASE_PARAM(table_scattered, ring_gen_params),
-	KUNIT_CASE_PARAM(table_of_65536, ring_gen_params),
-	KUNIT_CASE_PARAM(used_event, ring_event_gen_params),
-	KUNIT_CASE_PARAM(used_event_of_spec, ring_event_gen_params),
-	KUNIT_CASE_PARAM(used_event_forgotten, ring_event_gen_params),
-	KUNIT_CASE_PARAM(kick_words, ring_gen_params),
-	KUNIT_CASE_PARAM(fault_in_driver_area, ring_user_gen_params),
-	KUNIT_CASE_PARAM(fault_in_table, ring_user_gen_params),
-	KUNIT_CASE_PARAM(fault_in_device_area, ring_user_gen_params),
-	KUNIT_CASE_PARAM(fault_at_start, ring_user_gen_params),
-	KUNIT_CASE_PARAM(fault_in_one_page, ring_user_gen_params),
+	KUNIT_CASE_PARAM(bad_chain, ring_split_gen_params),
+	KUNIT_CASE_PARAM(bad_index, ring_split_gen_params),
+	KUNIT_CASE_PARAM(mixed, ring_split_gen_params),
+	KUNIT_CASE_PARAM(table_scattered, ring_split_gen_params),
+	KUNIT_CASE_PARAM(table_of_65536, ring_split_gen_params),
+	KUNIT_CASE_PARAM(used_event, event_gen_params),
+	KUNIT_CASE_PARAM(used_event_of_spec, event_gen_params),
+	KUNIT_CASE_PARAM(used_event_forgotten, event_gen_params),
+	KUNIT_CASE_PARAM(kick_words, ring_split_gen_params),
+	KUNIT_CASE_PARAM(fault_in_driver_area, user_gen_params),
+	KUNIT_CASE_PARAM(fault_in_table, user_gen_params),
+	KUNIT_CASE_PARAM(fault_in_device_area, user_gen_params),
+	KUNIT_CASE_PARAM(fault_at_start, user_gen_params),
+	KUNIT_CASE_PARAM(fault_in_one_page, user_gen_params),
 	{}
 };
 

@@ -6,7 +6,6 @@
 
 #include <linux/eventfd.h>
 #include <linux/file.h>
-#include <linux/log2.h>
 #include <linux/virtio_config.h>
 
 #include "vdpa.h"
@@ -101,7 +100,7 @@ int vhost_vdpa_set_vring_num(struct vhost_vdpa_vq *vq, void *arg)
 	if (vhost_vdpa_running(vq->file))
 		return -EBUSY;
 	if (state->num < vdev->vq_num_min || state->num > vdev->vq_num_max ||
-	    !is_power_of_2(state->num))
+	    !devq_num_ok(vdpa_get_features(vdev), state->num))
 		return -EINVAL;
 	err = vdev->ops->set_vq_num(vdev, vq->index, state->num);
 	if (!err)
@@ -119,7 +118,7 @@ int vhost_vdpa_set_vring_addr(struct vhost_vdpa_vq *vq, void *arg)
 		.device = addr->used_user_addr,
 	};
 	struct vdpa_device *vdev = vq->file->vdev;
-	int err = vhost_vring_addr_check(addr);
+	int err = vhost_vring_addr_check(addr, vdpa_get_features(vdev));
 
 	if (err)
 		return err;

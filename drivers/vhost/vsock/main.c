@@ -146,6 +146,7 @@ static const struct vhost_dev_ops vhost_vsock_ops = {
 		    BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
 		    BIT_ULL(VIRTIO_F_VERSION_1) |
 		    BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+		    BIT_ULL(VIRTIO_F_RING_PACKED) |
 		    BIT_ULL(VIRTIO_F_IN_ORDER),
 	.ioctls = vhost_vsock_ioctls,
 	.nioctls = ARRAY_SIZE(vhost_vsock_ioctls),

@@ -24,6 +24,9 @@ GUEST = "10.77.0.2"
 HOST = "10.77.0.1/24"
 MIB = 1 << 20
 START = time.monotonic()
+# VIRTIO_F_RING_PACKED, and the devices of QEMU that have vhost do the work.
+PACKED = 34
+VHOST_DEVICES = ("virtio-net-pci,", "vhost-vsock-pci,", "vhost-scsi-pci,")
 NAMES = sorted(name[:-3] for name in os.listdir(HERE + "/scenes") if name.endswith(".py"))
 
 
@@ -62,9 +65,13 @@ class BaseScene:
         self.still = []         # acts during which a direction stood still
         self.problems = []
         self.pings_to_lose = 0
+        self.features = []      # of the last guest's devices, as it shows them itself
 
     def qemu(self, name, devices, **options):
         """A QEMU that is ended with the scene; start it yourself."""
+        if self.args.packed:
+            devices = [word + ",packed=on" if word.startswith(VHOST_DEVICES) else word
+                       for word in devices]
         qemu = Qemu(name, ASSETS, OUT, self.patience, devices, **options)
         self.qemus.append(qemu)
         return qemu
@@ -163,13 +170,24 @@ class BaseScene:
         bad += ["QEMU %s: %s" % (qemu.name, line) for line in qemu.complaints()
                 if line not in self.EXPECTED]
         name = self.SHAPES.get(qemu.name)
-        if name:
+        if name and not self.args.packed:
             wanted = callshape.load_shape("%s/shapes/%s" % (HERE, name))
             for device, lines in enumerate(callshape.shapes(qemu.calls.update())):
                 bad += ["QEMU %s, device %d, calls as in %s: %s" % (qemu.name, device, name, d)
                         for d in callshape.differences(wanted, lines)]
 
+    def look_at_features(self, qemu):
+        """What a running guest's devices have negotiated."""
+        self.features = qemu.shell.run("cat /sys/bus/virtio/devices/*/features")
+        packed = [bits[PACKED] for bits in self.features].count("1")
+        wanted = sum(word.endswith(",packed=on") for word in qemu.devices)
+        if packed != wanted:
+            self.problems.append("%d of %d devices have packed rings: %s" %
+                                 (packed, wanted, ", ".join(self.features)))
+
     def judge(self):
+        if self.args.packed and not self.features:
+            self.problems.append("no guest said what its devices have negotiated")
         for qemu in self.qemus:
             self.judge_calls(qemu)
 
@@ -193,13 +211,14 @@ class BaseScene:
              (pinger.sent, pinger.lost, pinger.slowest * 1000)),
             ("ring errors", "%d" % sum(qemu.ring_errors() for qemu in self.qemus)),
         ]
-        if self.SHAPES:
+        if self.SHAPES and not self.args.packed:
             rows.append(("calls compared with", ", ".join(self.SHAPES.values())))
         return rows
 
     def report(self):
         print()
-        for name, value in self.rows() + self.traffic_rows():
+        rows = [("feature bits", bits) for bits in self.features if bits[PACKED] == "1"]
+        for name, value in self.rows() + self.traffic_rows() + rows:
             print("  %-20s %s" % (name, value))
         print()
         for problem in self.problems:
@@ -215,6 +234,7 @@ class BaseScene:
                 self.stop_traffic()
             for qemu in self.qemus:
                 if qemu.process.poll() is None:
+                    self.look_at_features(qemu)
                     qemu.quit()
             self.judge_traffic()
             self.judge()
@@ -238,6 +258,8 @@ def arguments(scenes):
         command.add_argument("--short", action="store_true", help="less of everything")
         command.add_argument("--patience", type=float, default=1,
                              help="multiplies every time limit")
+        command.add_argument("--packed", action="store_true",
+                             help="the rings of vhost devices are packed")
         for option, (value, short, text) in scene.OPTIONS.items():
             command.add_argument("--" + option, type=type(value),
                                  help="%s (%s, short %s)" % (text, value, short))

@@ -7,6 +7,9 @@ from vdpa import MAC, VdpaScene, vdpa
 from vmm import SceneError, wait_for
 
 SOCKET = "/tmp/migration"
+# MTU, MAC, STATUS, ANY_LAYOUT, VERSION_1, ACCESS_PLATFORM, and packed rings. Without a
+# control queue: QEMU 10 does not know where a packed one that it does not shadow stands.
+PACKED_FEATURES = sum(1 << bit for bit in (3, 5, 16, 27, 32, 33, 34))
 
 
 class Scene(VdpaScene):
@@ -88,15 +91,20 @@ class Scene(VdpaScene):
 
     def play(self):
         self.moves = []
-        paths = [self.device(name, "vdpasim_net", "mac", MAC) for name in ("v0", "v1")]
+        attributes = ["mac", MAC]
+        if self.args.packed:
+            attributes += ["device_features", hex(PACKED_FEATURES)]
+        paths = [self.device(name, "vdpasim_net", *attributes) for name in ("v0", "v1")]
         guest = self.start_qemu("a", paths[0])
         guest.shell.wait_ready(300 * self.patience)
         say("guest is up")
         self.start_frames(guest)
         self.count_packets(guest)
-        self.change_address(guest)
+        if not self.args.packed:
+            self.change_address(guest)
         self.stop_and_go(guest)
-        if not self.args.svq:
+        # What is packed is not shadowed, and so does not move.
+        if not self.args.svq and not self.args.packed:
             for move in range(self.args.moves):
                 guest = self.migrate(guest, "bc"[move % 2], paths[(move + 1) % 2])
                 self.go_on(guest, "the move")

@@ -244,6 +244,7 @@ class Scene(BaseScene):
         self.socat()
         self.refused()
         self.stop_and_go(guest)
+        self.look_at_features(guest)
         self.ending(guest)
 
     def judge_traffic(self):

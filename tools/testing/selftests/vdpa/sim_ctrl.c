@@ -411,7 +411,7 @@ TEST(provision_refused)
 		{ .features = VDPA_F_BASE | SIM_F_MQ, .max_vqp = 2 },
 		{ .features = VDPA_F_BASE | SIM_F_CTRL_RX },
 		{ .features = F_VERSION_1 },
-		{ .features = SIM_F_NET | F_PACKED },
+		{ .features = SIM_F_NET | F_NOTIF_DATA },
 		{ .features = SIM_F_NET | F_RING_RESET },
 	};
 	struct vdpa_dev d;

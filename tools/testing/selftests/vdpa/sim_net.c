@@ -19,6 +19,8 @@ FIXTURE_VARIANT(net) {
 
 FIXTURE_VARIANT_ADD(net, plain) { 0 };
 FIXTURE_VARIANT_ADD(net, ring_features) { F_INDIRECT | F_EVENT_IDX | F_IN_ORDER };
+FIXTURE_VARIANT_ADD(net, packed) { F_INDIRECT | F_EVENT_IDX | F_PACKED };
+FIXTURE_VARIANT_ADD(net, packed_in_order) { F_IN_ORDER | F_PACKED };
 
 FIXTURE_SETUP(net)
 {

@@ -349,7 +349,7 @@ TEST(fault_136_used_index_after_base)
 		SKIP(return, "no simulator of network cards");
 	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, vdpa_up(&v, dev.path, &(struct vdpa_config){
-		.features = SIM_F_NET, .num = 64, .base = 100 }));
+		.features = SIM_F_NET, .num = 64, .count = 100 }));
 	/* Whatever is there: the position says where the device goes on. */
 	drv_split_used(&v.vq[NET_TX].ring)->idx = 0;
 	ASSERT_LE(0, drv_ring_add1(&v.vq[NET_TX].ring, v.iova, 100, false, &v));

@@ -65,6 +65,20 @@ FIXTURE_VARIANT_ADD(dirty, iommu_small_ring) {
 	.offset = 3,
 };
 
+/* Descriptors are marked where the memory table has them. */
+FIXTURE_VARIANT_ADD(dirty, packed) {
+	.c = { .plain = true, .whole = true, .features = F_VERSION_1 | EXTRAS | F_PACKED,
+	       .num = 600, .crossing = true },
+};
+
+FIXTURE_VARIANT_ADD(dirty, packed_in_order) {
+	.c = { .plain = true, .features = F_VERSION_1 | F_IN_ORDER | F_PACKED, .num = 40 },
+};
+
+FIXTURE_VARIANT_ADD(dirty, packed_iommu) {
+	.c = { .features = F_VERSION_1 | EXTRAS | F_PACKED, .num = 300, .crossing = true },
+};
+
 FIXTURE_SETUP(dirty)
 {
 	self->v = &self->m.v;

@@ -171,7 +171,7 @@ FIXTURE_SETUP(other)
 	vmm_init(v);
 	ASSERT_EQ(0, net_ns_enter());
 	ASSERT_EQ(0, vmm_up(v, &(struct vmm_config){
-		.features = variant->features, .base = variant->base }));
+		.features = variant->features, .count = variant->base }));
 	ASSERT_EQ(0, net_backend_open(&v->net, NET_TAP,
 				      variant->features & F_VHOST_HDR ? 0 : v->hdr_len));
 	for (i = 0; i < VMM_NVQS; i++) {

@@ -84,7 +84,7 @@ static uint8_t ring_access(const struct vmm *v, unsigned int index, uint64_t iov
 	const struct vhost_vring_addr *a = &v->vq[index].addr;
 	struct drv_sizes s;
 
-	drv_split.sizes(v->vq[index].ring.num, &s);
+	v->vq[index].ring.layout->sizes(v->vq[index].ring.num, &s);
 	if (within(iova, a->desc_user_addr, s.desc) || within(iova, a->avail_user_addr, s.driver))
 		return VHOST_ACCESS_RO;
 	if (within(iova, a->used_user_addr, s.device))

@@ -39,6 +39,15 @@ FIXTURE_VARIANT_ADD(iotlb_ring, crossing_long) {
 	.c = { .features = F_VERSION_1 | EXTRAS, .crossing = true, .num = 1024, .pages = 400 },
 };
 
+FIXTURE_VARIANT_ADD(iotlb_ring, packed) {
+	.c = { .features = F_VERSION_1 | EXTRAS | F_PACKED, .whole = true },
+};
+
+FIXTURE_VARIANT_ADD(iotlb_ring, packed_crossing) {
+	.c = { .features = F_VERSION_1 | EXTRAS | F_PACKED, .crossing = true, .num = 700,
+	       .pages = 400 },
+};
+
 FIXTURE_VARIANT_ADD(iotlb_ring, whole) {
 	.c = { .features = F_VERSION_1 | EXTRAS, .whole = true },
 };
@@ -402,13 +411,13 @@ TEST_F(iotlb_perm, ring_areas)
 	unsigned int i, used;
 
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
-		used = drv_split_used_idx(r);
+		used = drv_ring_used(r);
 		ASSERT_EQ(0, allow(&self->m, bad[i].area, 1, bad[i].perm));
 		ASSERT_EQ(0, vmm_tx_send(v, v->scratch, 100, 1));
 		event_signal(v->vq[VQ_TX].kick);
 		EXPECT_EQ(0, access_failed(&self->m, VQ_TX, vmm_gpa(v, bad[i].area), PAGE,
 					   bad[i].access)) TH_LOG("area %u", i);
-		EXPECT_EQ(used, drv_split_used_idx(r));
+		EXPECT_EQ(used, drv_ring_used(r));
 		EXPECT_EQ(0, works_again(&self->m, VQ_TX)) TH_LOG("area %u", i);
 	}
 }

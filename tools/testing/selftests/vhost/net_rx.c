@@ -96,6 +96,7 @@ FIXTURE_VARIANT_ADD(shapes, tap_vhost_header) { NET_TAP, F_INDIRECT | F_VERSION_
 FIXTURE_VARIANT_ADD(shapes, tap_legacy_vhost_header) { NET_TAP, F_INDIRECT | F_VHOST_HDR };
 FIXTURE_VARIANT_ADD(shapes, macvtap) { NET_MACVTAP, F_INDIRECT | F_VERSION_1 | F_MRG_RXBUF };
 FIXTURE_VARIANT_ADD(shapes, packet_socket) { NET_PACKET, F_INDIRECT | F_MRG_RXBUF | F_VHOST_HDR };
+FIXTURE_VARIANT_ADD(shapes, packed) { NET_TAP, F_INDIRECT | F_VERSION_1 | F_MRG_RXBUF | F_PACKED };
 
 FIXTURE_SETUP(shapes)
 {
@@ -175,15 +176,13 @@ TEST_F(shapes, stop_loses_nothing)
 	struct vmm *v = &self->v;
 	unsigned int i, n = 20;
 	char hdr[12];
-	int base;
 
 	for (i = 0; i < n; i++) {
 		ASSERT_LT(0, rx_send(v, 60 + i, i));
 		/* The device has the first ones in its hands by now. */
 		if (i == n / 2) {
 			nap_us(VMM_QUIET_MS * 1000);
-			base = vmm_stop(v, VQ_RX);
-			ASSERT_LE(0, base);
+			ASSERT_LE(0, vmm_stop(v, VQ_RX));
 		}
 	}
 	ASSERT_EQ(0, vmm_start(v, VQ_RX));
@@ -212,6 +211,7 @@ FIXTURE_VARIANT(merge) {
 FIXTURE_VARIANT_ADD(merge, small_ring) { 128, F_VERSION_1 };
 FIXTURE_VARIANT_ADD(merge, big_ring) { 4096, F_VERSION_1 | F_EVENT_IDX };
 FIXTURE_VARIANT_ADD(merge, vhost_header) { 4096, F_VHOST_HDR };
+FIXTURE_VARIANT_ADD(merge, packed) { 1000, F_VERSION_1 | F_EVENT_IDX | F_PACKED };
 
 FIXTURE_SETUP(merge)
 {
@@ -392,12 +392,19 @@ FIXTURE(single) {
 	struct vmm v;
 };
 
+FIXTURE_VARIANT(single) {
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(single, split) { 0 };
+FIXTURE_VARIANT_ADD(single, packed) { F_PACKED };
+
 FIXTURE_SETUP(single)
 {
 	vmm_init(&self->v);
 	ASSERT_EQ(0, net_ns_enter());
 	ASSERT_EQ(0, vmm_net_up(&self->v, &(struct vmm_config) {
-		.features = F_VERSION_1 | F_EVENT_IDX, .ram_size = 16 << 20,
+		.features = F_VERSION_1 | F_EVENT_IDX | variant->features, .ram_size = 16 << 20,
 	}));
 }
 
@@ -434,7 +441,7 @@ TEST_F(single, event_idx_suppresses_calls)
 
 	ASSERT_EQ(0, vmm_rx_check(v, 60, 0));
 	event_wait(q->call, VMM_TIMEOUT_MS);
-	__atomic_store_n(drv_split_used_event(&q->ring), q->ring.used_idx + 10, __ATOMIC_SEQ_CST);
+	drv_ring_arm_at(&q->ring, 11);
 	for (i = 0; i < 10; i++) {
 		ASSERT_EQ(0, vmm_rx_check(v, 60, i));
 		EXPECT_EQ(0, event_wait(q->call, 5)) TH_LOG("frame %u", i);
@@ -582,7 +589,7 @@ TEST(fault_064_turn_ends_with_packets_left)
 		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_RX].ring, &done, VMM_TIMEOUT_MS));
 		ASSERT_EQ(0, vmm_tx_send(&v, v.scratch, 100, 1));
 		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_TX].ring, &done, 30000));
-		at = __atomic_load_n(&drv_split_used(&v.vq[VQ_RX].ring)->idx, __ATOMIC_ACQUIRE);
+		at = drv_ring_used(&v.vq[VQ_RX].ring);
 		if ((uint16_t)(at - base) < n)
 			between = (uint16_t)(at - base);
 		for (i = 1; i < n; i++)

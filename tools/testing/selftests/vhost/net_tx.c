@@ -31,6 +31,7 @@ FIXTURE_VARIANT_ADD(shapes, tap_vhost_header) { NET_TAP, F_INDIRECT | F_VERSION_
 FIXTURE_VARIANT_ADD(shapes, tap_legacy_vhost_header) { NET_TAP, F_INDIRECT | F_VHOST_HDR };
 FIXTURE_VARIANT_ADD(shapes, macvtap) { NET_MACVTAP, F_INDIRECT | F_VERSION_1 };
 FIXTURE_VARIANT_ADD(shapes, packet_socket) { NET_PACKET, F_INDIRECT | F_VHOST_HDR };
+FIXTURE_VARIANT_ADD(shapes, packed) { NET_TAP, F_INDIRECT | F_VERSION_1 | F_PACKED };
 
 FIXTURE_SETUP(shapes)
 {
@@ -146,13 +147,21 @@ FIXTURE(tx) {
 	int peer;		/* sees offloads */
 };
 
+FIXTURE_VARIANT(tx) {
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(tx, split) { 0 };
+FIXTURE_VARIANT_ADD(tx, packed) { F_PACKED };
+
 FIXTURE_SETUP(tx)
 {
 	vmm_init(&self->v);
 	self->peer = -1;
 	ASSERT_EQ(0, net_ns_enter());
 	ASSERT_EQ(0, vmm_net_up(&self->v, &(struct vmm_config) {
-		.features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT, .ram_size = 16 << 20,
+		.features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT | variant->features,
+		.ram_size = 16 << 20,
 	}));
 	self->peer = frame_socket(self->v.net.name);
 	ASSERT_LE(0, self->peer);
@@ -254,7 +263,7 @@ TEST_F(tx, event_idx_suppresses_calls)
 
 	ASSERT_EQ(0, vmm_tx_check(v, 60, 0));
 	event_wait(q->call, VMM_TIMEOUT_MS);
-	__atomic_store_n(drv_split_used_event(&q->ring), q->ring.used_idx + 10, __ATOMIC_SEQ_CST);
+	drv_ring_arm_at(&q->ring, 11);
 	for (i = 0; i < 10; i++) {
 		ASSERT_EQ(0, vmm_tx_check(v, 60, i));
 		EXPECT_EQ(0, event_wait(q->call, 5)) TH_LOG("frame %u", i);
@@ -402,7 +411,7 @@ TEST(fault_064_turn_ends_in_a_full_ring)
 		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_TX].ring, &done, VMM_TIMEOUT_MS));
 		ASSERT_LT(0, net_peer_send(&v.net, frame, sizeof(frame)));
 		ASSERT_EQ(1, drv_ring_wait(&v.vq[VQ_RX].ring, &done, 30000));
-		at = __atomic_load_n(&drv_split_used(&v.vq[VQ_TX].ring)->idx, __ATOMIC_ACQUIRE);
+		at = drv_ring_used(&v.vq[VQ_TX].ring);
 		if ((uint16_t)(at - base) < n)
 			between = (uint16_t)(at - base);
 		for (i = 1; i < n; i++)

@@ -85,7 +85,9 @@ static uint64_t pick_features(struct racer *r)
 		F_VERSION_1 | F_ACCESS_PLATFORM, F_VERSION_1 | F_LOG_ALL,
 		F_VERSION_1 | F_ACCESS_PLATFORM | F_LOG_ALL | F_MRG_RXBUF | F_INDIRECT,
 		F_VERSION_1 | F_IN_ORDER | F_EVENT_IDX, F_NOTIFY_ON_EMPTY | F_EVENT_IDX,
-		F_VERSION_1 | F_VHOST_HDR, UINT64_MAX,
+		F_VERSION_1 | F_VHOST_HDR, UINT64_MAX, F_VERSION_1 | F_PACKED,
+		F_VERSION_1 | F_PACKED | F_EVENT_IDX | F_INDIRECT | F_LOG_ALL,
+		F_VERSION_1 | F_PACKED | F_IN_ORDER | F_MRG_RXBUF,
 	};
 
 	return sets[pick(r, ARRAY_LEN(sets))];
@@ -289,6 +291,9 @@ static void call_ring(struct racer *r, struct target *t)
 	d->len = pick(r, 3) ? 60 + pick(r, 1400) : pick(r, 1 << 24);
 	d->flags = pick(r, 4) ? (t->q == VQ_RX ? VRING_DESC_F_WRITE : 0) : pick(r, 8);
 	d->next = pick(r, ring->num + 1);
+	/* Where the flags of a packed ring's descriptor are: available in some round. */
+	if (seldom(r, 3))
+		d->next = pick(r, 8) | (pick(r, 2) ? 0x80 : 0x8000);
 	for (i = pick(r, 8); i; i--)
 		avail->ring[pick(r, ring->num)] = pick(r, ring->num);
 	__atomic_fetch_add(&avail->idx, pick(r, 16), __ATOMIC_SEQ_CST);

@@ -187,7 +187,8 @@ TEST_F(config, features)
 
 	ASSERT_EQ(0, vhost_get_features(self->s.fd, &f));
 	EXPECT_EQ(F_NOTIFY_ON_EMPTY | F_LOG_ALL | F_ANY_LAYOUT | F_INDIRECT | F_EVENT_IDX |
-		  F_VERSION_1 | F_SCSI_HOTPLUG | F_SCSI_T10_PI, f & ~F_ACCESS_PLATFORM);
+		  F_VERSION_1 | F_PACKED | F_SCSI_HOTPLUG | F_SCSI_T10_PI,
+		  f & ~F_ACCESS_PLATFORM);
 }
 
 /* A boot loader has set up but the first queue for commands. */

@@ -23,6 +23,9 @@ FIXTURE_VARIANT(io) {
 };
 
 FIXTURE_VARIANT_ADD(io, v1) { .features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT };
+FIXTURE_VARIANT_ADD(io, packed) {
+	.features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT | F_PACKED
+};
 FIXTURE_VARIANT_ADD(io, legacy) { .features = F_INDIRECT };
 FIXTURE_VARIANT_ADD(io, v1_file) { .features = F_VERSION_1 | F_EVENT_IDX | F_INDIRECT, .file = true };
 FIXTURE_VARIANT_ADD(io, iommu) {

@@ -25,6 +25,7 @@ FIXTURE_VARIANT(log) {
 };
 
 FIXTURE_VARIANT_ADD(log, plain) { .features = FEATURES };
+FIXTURE_VARIANT_ADD(log, packed) { .features = FEATURES | F_PACKED };
 FIXTURE_VARIANT_ADD(log, event_idx) { .features = FEATURES | F_EVENT_IDX };
 
 static int tell_rings(struct scsi *s, unsigned int flags)
@@ -198,7 +199,7 @@ TEST_F(log, fault_114_log_begins_in_flight)
 	memset(io.resp, 0x33, sizeof(*io.resp));
 	memcpy(self->before, s->ram, s->ram_size);
 	scsi_kick(s, SCSI_IO);
-	ASSERT_TRUE(scsi_popped(s, SCSI_IO, s->vq[SCSI_IO].ring.avail_idx));
+	ASSERT_TRUE(scsi_popped(s, SCSI_IO, drv_ring_avail(&s->vq[SCSI_IO].ring)));
 	ASSERT_EQ(0, log_on(s, &self->d));
 	dirty_clear(&self->d);
 	ASSERT_EQ(0, target_stall_end(&self->stall));

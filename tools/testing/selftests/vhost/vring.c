@@ -117,6 +117,132 @@ TEST_F(vring, fault_116_split_base_beyond_16_bits)
 	EXPECT_EQ(7, vhost_get_vring_base(self->v.fd, VQ_TX));
 }
 
+/* ---- the same for packed rings ---- */
+
+FIXTURE(vring_packed) {
+	struct vmm v;
+};
+
+FIXTURE_SETUP(vring_packed)
+{
+	ASSERT_EQ(0, vmm_up(&self->v, &(struct vmm_config){
+		.features = F_VERSION_1 | F_PACKED, .num = 100 }));
+}
+
+FIXTURE_TEARDOWN(vring_packed)
+{
+	vmm_close(&self->v);
+}
+
+/* A packed ring may have any size; a split one, should it become one, may not. */
+TEST_F(vring_packed, num)
+{
+	static const unsigned int good[] = { 1, 3, 255, 257, 32767, 32768 };
+	static const unsigned int bad[] = { 0, 32769, 65535, 65536, 1u << 31, UINT32_MAX };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(good); i++) {
+		EXPECT_EQ(0, vhost_set_vring_num(self->v.fd, 0, good[i])) TH_LOG("%u", good[i]);
+	}
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		EXPECT_EQ(-EINVAL, vhost_set_vring_num(self->v.fd, 0, bad[i]))
+			TH_LOG("%u", bad[i]);
+	}
+}
+
+/* Both indices and both wrap counters; of the other queue nothing changes. */
+TEST_F(vring_packed, fault_116_packed_base)
+{
+	static const uint32_t good[] = { 0x80008000, 0, 0x00008000, 0x80000000, 0x12349abc,
+					 0x7fffffff, UINT32_MAX };
+	unsigned int i;
+
+	ASSERT_EQ(0x80008000, vhost_get_vring_base(self->v.fd, VQ_RX));
+	for (i = 0; i < ARRAY_LEN(good); i++) {
+		EXPECT_EQ(0, vhost_set_vring_base(self->v.fd, VQ_TX, good[i]));
+		EXPECT_EQ(good[i], vhost_get_vring_base(self->v.fd, VQ_TX));
+		EXPECT_EQ(0x80008000, vhost_get_vring_base(self->v.fd, VQ_RX));
+	}
+}
+
+/* What such a value says of a ring is looked at when its size is known. */
+TEST_F(vring_packed, fault_116_base_beyond_the_ring)
+{
+	static const uint32_t bad[] = { 0x80008064, 0x80648000, 0x7fff8000, UINT32_MAX };
+	struct vmm *v = &self->v;
+	unsigned int i;
+
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, net_backend_open(&v->net, NET_TAP, v->hdr_len));
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		ASSERT_EQ(0, vhost_set_vring_base(v->fd, VQ_TX, bad[i]));
+		EXPECT_EQ(-EINVAL, vmm_start(v, VQ_TX)) TH_LOG("%#x", bad[i]);
+	}
+	ASSERT_EQ(0, vhost_set_vring_base(v->fd, VQ_TX, 0x80008000));
+	ASSERT_EQ(0, vmm_start(v, VQ_TX));
+	EXPECT_EQ(-EBUSY, vhost_set_vring_base(v->fd, VQ_TX, 0x80008000));
+	ASSERT_EQ(0, vmm_start(v, VQ_RX));
+	EXPECT_EQ(0, vmm_traffic_check(v));
+}
+
+/* Where a queue stands follows it around the ring, and it goes on from there. */
+TEST_F(vring_packed, base_goes_round)
+{
+	struct vmm *v = &self->v;
+	struct drv_ring *r = &v->vq[VQ_TX].ring;
+	unsigned int i;
+	int64_t base;
+
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, net_backend_open(&v->net, NET_TAP, v->hdr_len));
+	ASSERT_EQ(0, vmm_rearm(v, VQ_TX, 95));
+	ASSERT_EQ(0, vmm_start(v, VQ_TX));
+	for (i = 0; i < 210; i++) {
+		ASSERT_EQ(0, vmm_tx_check(v, 60, i)) TH_LOG("%u", i);
+		/* Running or stopped. */
+		ASSERT_EQ(drv_ring_base(r), vhost_get_vring_base(v->fd, VQ_TX));
+		if (i % 7)
+			continue;
+		base = vmm_stop(v, VQ_TX);
+		ASSERT_EQ(drv_ring_base(r), base);
+		ASSERT_EQ(0, vhost_set_vring_base(v->fd, VQ_TX, base));
+		ASSERT_EQ(0, vmm_start(v, VQ_TX));
+	}
+}
+
+/* Event areas are aligned to 4 bytes, both; a ring that became one of the other kind. */
+TEST_F(vring_packed, alignment)
+{
+	struct vmm *v = &self->v;
+	struct vhost_vring_addr a;
+	unsigned int by;
+
+	for (by = 1; by < 16; by++) {
+		a = v->vq[VQ_TX].addr;
+		a.desc_user_addr += by;
+		EXPECT_EQ(-EINVAL, vhost_set_vring_addr(v->fd, &a));
+		a = v->vq[VQ_TX].addr;
+		a.avail_user_addr += by;
+		EXPECT_EQ(by % 4 ? -EINVAL : 0, vhost_set_vring_addr(v->fd, &a));
+		a = v->vq[VQ_TX].addr;
+		a.used_user_addr += by;
+		EXPECT_EQ(by % 4 ? -EINVAL : 0, vhost_set_vring_addr(v->fd, &a));
+	}
+	ASSERT_EQ(0, net_ns_enter());
+	ASSERT_EQ(0, net_backend_open(&v->net, NET_TAP, v->hdr_len));
+	ASSERT_EQ(0, vhost_set_features(v->fd, F_VERSION_1));
+	a = v->vq[VQ_TX].addr;
+	a.avail_user_addr += 2;
+	ASSERT_EQ(0, vhost_set_vring_addr(v->fd, &a));
+	ASSERT_EQ(0, vhost_set_features(v->fd, v->features));
+	EXPECT_EQ(-EFAULT, vmm_start(v, VQ_TX));
+	ASSERT_EQ(0, vhost_set_vring_addr(v->fd, &v->vq[VQ_TX].addr));
+	EXPECT_EQ(0, vmm_start(v, VQ_TX));
+	/* As a split ring it would have to have another size. */
+	EXPECT_EQ(-EINVAL, vhost_set_features(v->fd, F_VERSION_1));
+	EXPECT_EQ(0, vmm_tx_check(v, 60, 1));
+}
+
 TEST_F(vring, addr_flags)
 {
 	struct vhost_vring_addr a = self->v.vq[VQ_TX].addr;

@@ -38,6 +38,12 @@ FIXTURE_VARIANT_ADD(vsock, in_order) {
 	.clients = 16,
 };
 
+FIXTURE_VARIANT_ADD(vsock, packed) {
+	.c = { .features = VS_FEATURES | F_PACKED, .num = 100 },
+	.most = 65537,
+	.clients = 16,
+};
+
 /* Every packet of any size is split; some of the pieces cross pages. */
 FIXTURE_VARIANT_ADD(vsock, small_buffers) {
 	.c = { .rx_size = 172, .paged = true },

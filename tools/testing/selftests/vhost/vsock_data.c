@@ -46,6 +46,10 @@ FIXTURE_VARIANT_ADD(logged, in_order) {
 	.c = { .features = VS_FEATURES | F_IN_ORDER },
 };
 
+FIXTURE_VARIANT_ADD(logged, packed) {
+	.c = { .features = VS_FEATURES | F_PACKED | F_IN_ORDER },
+};
+
 FIXTURE_VARIANT_ADD(logged, iommu) {
 	.c = { .features = VS_FEATURES, .rx_size = 5000, .num = 64, .iommu = true },
 };

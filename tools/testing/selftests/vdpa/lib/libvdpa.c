@@ -427,15 +427,15 @@ uint64_t vdpa_iova(const struct vdpa *v, const void *p)
 	return v->iova + ((const char *)p - v->ram);
 }
 
-int vdpa_rearm(struct vdpa *v, unsigned int index, uint32_t base)
+int vdpa_rearm(struct vdpa *v, unsigned int index, uint32_t count)
 {
 	struct vdpa_vq *q = &v->vq[index];
 	int ret;
 
-	drv_ring_restart(&q->ring, base);
+	drv_ring_restart(&q->ring, count);
 	ret = vhost_set_vring_num(v->fd, index, q->ring.num);
 	if (!ret)
-		ret = vhost_set_vring_base(v->fd, index, base);
+		ret = vhost_set_vring_base(v->fd, index, drv_ring_base(&q->ring));
 	if (!ret)
 		ret = vhost_set_vring_addr(v->fd, &q->addr);
 	if (!ret)
@@ -445,20 +445,21 @@ int vdpa_rearm(struct vdpa *v, unsigned int index, uint32_t base)
 	return ret;
 }
 
-int vdpa_ring(struct vdpa *v, unsigned int index, unsigned int num, uint32_t base)
+int vdpa_ring(struct vdpa *v, unsigned int index, unsigned int num, uint32_t count)
 {
 	struct vdpa_vq *q = &v->vq[index];
 	struct drv_place at;
 	struct drv_sizes s;
 	int ret;
 
-	drv_split.sizes(num, &s);
+	drv_layout_of(v->features)->sizes(num, &s);
 	at.desc = vdpa_alloc(v, s.desc, s.desc_align);
 	at.driver = vdpa_alloc(v, s.driver, s.driver_align);
 	at.device = vdpa_alloc(v, s.device, s.device_align);
 	if (!at.desc || !at.driver || !at.device)
 		return -ENOMEM;
-	ret = drv_ring_init(&q->ring, &drv_split, num, &at, base, v->features & F_EVENT_IDX);
+	ret = drv_ring_init(&q->ring, drv_layout_of(v->features), num, &at, count,
+			    v->features & F_EVENT_IDX);
 	if (ret)
 		return ret;
 	q->addr = (struct vhost_vring_addr) {
@@ -471,7 +472,7 @@ int vdpa_ring(struct vdpa *v, unsigned int index, unsigned int num, uint32_t bas
 	q->call = event_new();
 	if (q->kick < 0 || q->call < 0)
 		return -EMFILE;
-	return vdpa_rearm(v, index, base);
+	return vdpa_rearm(v, index, count);
 }
 
 int vdpa_up(struct vdpa *v, const char *path, const struct vdpa_config *c)
@@ -492,7 +493,7 @@ int vdpa_up(struct vdpa *v, const char *path, const struct vdpa_config *c)
 	if (!c->unmapped)
 		ret = vdpa_map(v->fd, 0, v->iova, v->ram_size, v->ram, VHOST_ACCESS_RW);
 	for (i = 0; !ret && i < v->nvqs; i++)
-		ret = vdpa_ring(v, i, c->num ?: 128, c->base);
+		ret = vdpa_ring(v, i, c->num ?: 128, c->count);
 	return ret;
 }
 

@@ -161,7 +161,7 @@ struct vdpa_config {
 	uint64_t backend_features;	/* VDPA_BF_QEMU */
 	unsigned int nvqs;		/* those of the device, at most VDPA_MAX_VQS */
 	unsigned int num;		/* 128 */
-	uint32_t base;			/* 0 */
+	uint32_t count;			/* 0 */
 	size_t ram_size;		/* 1 MiB */
 	uint64_t iova;			/* VDPA_IOVA */
 	bool private_ram;		/* private, not shared */
@@ -179,10 +179,10 @@ int vdpa_negotiate(struct vdpa *v, uint64_t features);
 int vdpa_up(struct vdpa *v, const char *path, const struct vdpa_config *c);
 int vdpa_start(struct vdpa *v);
 /* A ring in guest memory, new eventfds, and the ioctls. */
-int vdpa_ring(struct vdpa *v, unsigned int index, unsigned int num, uint32_t base);
-/* The ioctls of vdpa_ring() again, driver state started over at base. */
-int vdpa_rearm(struct vdpa *v, unsigned int index, uint32_t base);
-/* Reset, negotiate, map and rearm all queues at base 0, start. */
+int vdpa_ring(struct vdpa *v, unsigned int index, unsigned int num, uint32_t count);
+/* The ioctls of vdpa_ring() again, driver state started over at count. */
+int vdpa_rearm(struct vdpa *v, unsigned int index, uint32_t count);
+/* Reset, negotiate, map and rearm all queues at count 0, start. */
 int vdpa_restart(struct vdpa *v);
 void vdpa_close(struct vdpa *v);
 

@@ -155,7 +155,7 @@ void watch_begin(struct watch *w)
 	dirty_clear(w->d);
 	memcpy(w->before, v->ram, v->ram_size);
 	for (i = 0; i < VMM_NVQS; i++)
-		w->used[i] = drv_split_used_idx(&v->vq[i].ring);
+		w->mark[i] = v->vq[i].ring.layout->mark(&v->vq[i].ring);
 }
 
 static void want(struct watch *w, const void *p, size_t len, unsigned char what)
@@ -172,32 +172,29 @@ void watch_may(struct watch *w, const void *p, size_t len)
 	want(w, p, len, DIRTY_MAY);
 }
 
-/* Used entries since the start, the index and flags, and the device's event index. */
-static void may_used_ring(struct watch *w, unsigned int index)
+/* Where in a ring the device may have written since the start. */
+static void may_write_ring(struct watch *w, unsigned int index)
 {
 	struct drv_ring *r = &w->m->v.vq[index].ring;
-	struct vring_used *used = drv_split_used(r);
-	uint16_t i, now = drv_split_used_idx(r);
+	struct drv_span span[DRV_SPANS];
+	unsigned int i, n = r->layout->wrote(r, w->mark[index], span);
 
-	watch_may(w, used, offsetof(struct vring_used, ring));
-	for (i = w->used[index]; i != now; i++)
-		watch_may(w, &used->ring[i % r->num], sizeof(used->ring[0]));
-	if (r->event_idx)
-		watch_may(w, drv_split_avail_event(r), sizeof(uint16_t));
+	for (i = 0; i < n; i++)
+		watch_may(w, span[i].at, span[i].len);
 }
 
 int watch_end(struct watch *w)
 {
 	struct vmm *v = &w->m->v;
 	unsigned int i;
-	int ret;
+	int64_t ret;
 
 	/* A call that takes the queue's lock returns when its worker's turn has ended. */
 	for (i = 0; i < VMM_NVQS; i++) {
 		ret = vhost_get_vring_base(v->fd, i);
 		if (ret < 0)
 			return ret;
-		may_used_ring(w, i);
+		may_write_ring(w, i);
 	}
 	dirty_want_changes(w->d, IOMMU_GPA, w->before, v->ram, v->ram_size);
 	return dirty_check(w->d);

@@ -43,7 +43,7 @@ struct watch {
 	struct iommu *m;
 	struct dirty_log *d;
 	char *before;		/* copy of all guest memory */
-	uint16_t used[VMM_NVQS];	/* indexes then */
+	uint32_t mark[VMM_NVQS];	/* of each ring, then */
 	uint64_t alias;		/* distance to a second GPA of all memory; 0: none */
 };
 

@@ -138,13 +138,28 @@ static void *alloc_across(struct iommu *m, size_t size, size_t align)
 	return vmm_alloc(v, size, align);
 }
 
+/*
+ * Where the memory table has a ring area, if that is in one piece: there, writes to it
+ * are found for the dirty log.
+ */
+static uint64_t table_view(struct iommu *m, const void *p, size_t size)
+{
+	size_t at = (const char *)p - m->v.ram;
+
+	if (!m->whole && at % IOMMU_PAGE + size > IOMMU_PAGE)
+		return (uintptr_t)p;
+	return (uintptr_t)m->page[at / IOMMU_PAGE] + at % IOMMU_PAGE;
+}
+
 static int make_ring(struct iommu *m, unsigned int index, const struct iommu_config *c)
 {
+	struct vhost_vring_addr *addr = &m->v.vq[index].addr;
 	unsigned int num = c->num ? c->num : 256;
 	struct drv_place at;
 	struct drv_sizes s;
+	int ret;
 
-	drv_split.sizes(num, &s);
+	drv_layout_of(m->v.features)->sizes(num, &s);
 	if (c->crossing) {
 		at.desc = alloc_across(m, s.desc, s.desc_align);
 		at.driver = alloc_across(m, s.driver, s.driver_align);
@@ -157,7 +172,13 @@ static int make_ring(struct iommu *m, unsigned int index, const struct iommu_con
 	}
 	if (!at.desc || !at.driver || !at.device)
 		return -ENOSPC;
-	return vmm_ring_at(&m->v, index, num, 0, &at);
+	ret = vmm_ring_at(&m->v, index, num, 0, &at);
+	if (ret || m->v.iommu)
+		return ret;
+	addr->desc_user_addr = table_view(m, at.desc, s.desc);
+	addr->avail_user_addr = table_view(m, at.driver, s.driver);
+	addr->used_user_addr = table_view(m, at.device, s.device);
+	return vhost_set_vring_addr(m->v.fd, addr);
 }
 
 int iommu_up(struct iommu *m, const struct iommu_config *c)

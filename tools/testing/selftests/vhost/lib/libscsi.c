@@ -36,7 +36,7 @@ static int tell_ring(struct scsi *s, unsigned int index)
 	int ret = vhost_set_vring_num(s->fd, index, q->ring.num);
 
 	if (!ret)
-		ret = vhost_set_vring_base(s->fd, index, 0);
+		ret = vhost_set_vring_base(s->fd, index, drv_ring_base(&q->ring));
 	if (!ret)
 		ret = vhost_set_vring_addr(s->fd, &q->addr);
 	if (!ret)
@@ -59,13 +59,14 @@ int scsi_ring(struct scsi *s, unsigned int index)
 	struct drv_sizes z;
 	int ret;
 
-	drv_split.sizes(s->num, &z);
+	drv_layout_of(s->features)->sizes(s->num, &z);
 	at.desc = scsi_alloc(s, z.desc, z.desc_align);
 	at.driver = scsi_alloc(s, z.driver, z.driver_align);
 	at.device = scsi_alloc(s, z.device, z.device_align);
 	if (!at.desc || !at.driver || !at.device)
 		return -ENOSPC;
-	ret = drv_ring_init(&q->ring, &drv_split, s->num, &at, 0, s->features & F_EVENT_IDX);
+	ret = drv_ring_init(&q->ring, drv_layout_of(s->features), s->num, &at, 0,
+			    s->features & F_EVENT_IDX);
 	if (ret)
 		return ret;
 	q->addr = (struct vhost_vring_addr) {
@@ -443,7 +444,7 @@ bool scsi_popped(struct scsi *s, unsigned int index, unsigned int n)
 {
 	uint64_t end = now_ms() + SCSI_TIMEOUT_MS;
 
-	while (vhost_get_vring_base(s->fd, index) != (uint16_t)n) {
+	while ((uint16_t)vhost_get_vring_base(s->fd, index) != (uint16_t)n) {
 		if (now_ms() > end)
 			return false;
 		nap_us(200);
@@ -504,7 +505,7 @@ int scsi_stall(struct scsi *s, unsigned int index, struct scsi_io *io, struct ta
 	if (ret < 0)
 		return ret;
 	scsi_kick(s, index);
-	return scsi_popped(s, index, s->vq[index].ring.avail_idx) ? 0 : -ETIMEDOUT;
+	return scsi_popped(s, index, drv_ring_avail(&s->vq[index].ring)) ? 0 : -ETIMEDOUT;
 }
 
 static int ctl(struct scsi *s, const void *req, size_t req_len, void *resp, size_t resp_len)

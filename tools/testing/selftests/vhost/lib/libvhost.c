@@ -91,12 +91,12 @@ static int set_state(int fd, unsigned long request, unsigned int index, unsigned
 	return vhost_ioctl(fd, request, &s);
 }
 
-static int get_state(int fd, unsigned long request, unsigned int index)
+static int64_t get_state(int fd, unsigned long request, unsigned int index)
 {
 	struct vhost_vring_state s = { .index = index };
 	int ret = vhost_ioctl(fd, request, &s);
 
-	return ret < 0 ? ret : (int)s.num;
+	return ret < 0 ? ret : (int64_t)s.num;
 }
 
 static int set_file(int fd, unsigned long request, unsigned int index, int file)
@@ -116,7 +116,7 @@ int vhost_set_vring_base(int fd, unsigned int index, unsigned int base)
 	return set_state(fd, VHOST_SET_VRING_BASE, index, base);
 }
 
-int vhost_get_vring_base(int fd, unsigned int index)
+int64_t vhost_get_vring_base(int fd, unsigned int index)
 {
 	return get_state(fd, VHOST_GET_VRING_BASE, index);
 }

@@ -46,6 +46,7 @@
 #define F_ACCESS_PLATFORM	BIT64(33)
 #define F_PACKED		BIT64(34)
 #define F_IN_ORDER		BIT64(35)
+#define F_NOTIF_DATA		BIT64(38)
 #define F_RING_RESET		BIT64(40)
 
 /* Bits of the second word: frames in UDP tunnels, cut by whoever receives them. */
@@ -76,7 +77,8 @@ int vhost_set_log_fd(int fd, int log_fd);
 int vhost_set_vring_num(int fd, unsigned int index, unsigned int num);
 int vhost_set_vring_base(int fd, unsigned int index, unsigned int base);
 /* The base (>= 0) or -errno. Only for rings whose base fits in 31 bits (split). */
-int vhost_get_vring_base(int fd, unsigned int index);
+/* The value, which may have its highest bit set, or -errno. */
+int64_t vhost_get_vring_base(int fd, unsigned int index);
 int vhost_set_vring_addr(int fd, const struct vhost_vring_addr *addr);
 int vhost_set_vring_kick(int fd, unsigned int index, int event_fd);
 int vhost_set_vring_call(int fd, unsigned int index, int event_fd);

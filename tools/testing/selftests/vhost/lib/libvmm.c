@@ -78,14 +78,14 @@ uint64_t vmm_gpa(const struct vmm *v, const void *hva)
 }
 
 /* In the order of QEMU: num, base, addresses, then the eventfds. */
-static int tell_ring(struct vmm *v, unsigned int index, uint16_t base)
+static int tell_ring(struct vmm *v, unsigned int index)
 {
 	struct vmm_vq *q = &v->vq[index];
 	int ret;
 
 	ret = vhost_set_vring_num(v->fd, index, q->ring.num);
 	if (!ret)
-		ret = vhost_set_vring_base(v->fd, index, base);
+		ret = vhost_set_vring_base(v->fd, index, drv_ring_base(&q->ring));
 	if (!ret)
 		ret = vhost_set_vring_addr(v->fd, &q->addr);
 	if (!ret)
@@ -103,14 +103,15 @@ static uint64_t ring_addr(const struct vmm *v, const void *hva)
 	return v->iommu ? vmm_gpa(v, hva) : (uintptr_t)hva;
 }
 
-int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t base,
+int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t count,
 		const struct drv_place *at)
 {
 	struct vmm_vq *q = &v->vq[index];
 	int ret;
 
 	drv_ring_free(&q->ring);
-	ret = drv_ring_init(&q->ring, &drv_split, num, at, base, v->features & F_EVENT_IDX);
+	ret = drv_ring_init(&q->ring, drv_layout_of(v->features), num, at, count,
+			    v->features & F_EVENT_IDX);
 	if (ret)
 		return ret;
 	q->ring.in_order = v->features & F_IN_ORDER;
@@ -128,27 +129,27 @@ int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t ba
 		q->err = event_new();
 	if (q->kick < 0 || q->call < 0 || q->err < 0)
 		return -EMFILE;
-	return tell_ring(v, index, base);
+	return tell_ring(v, index);
 }
 
-int vmm_ring(struct vmm *v, unsigned int index, unsigned int num, uint16_t base)
+int vmm_ring(struct vmm *v, unsigned int index, unsigned int num, uint16_t count)
 {
 	struct drv_place at;
 	struct drv_sizes s;
 
-	drv_split.sizes(num, &s);
+	drv_layout_of(v->features)->sizes(num, &s);
 	at.desc = vmm_alloc(v, s.desc, s.desc_align);
 	at.driver = vmm_alloc(v, s.driver, s.driver_align);
 	at.device = vmm_alloc(v, s.device, s.device_align);
 	if (!at.desc || !at.driver || !at.device)
 		return -ENOSPC;
-	return vmm_ring_at(v, index, num, base, &at);
+	return vmm_ring_at(v, index, num, count, &at);
 }
 
-int vmm_rearm(struct vmm *v, unsigned int index, uint16_t base)
+int vmm_rearm(struct vmm *v, unsigned int index, uint16_t count)
 {
-	drv_ring_restart(&v->vq[index].ring, base);
-	return tell_ring(v, index, base);
+	drv_ring_restart(&v->vq[index].ring, count);
+	return tell_ring(v, index);
 }
 
 int vmm_start(struct vmm *v, unsigned int index)
@@ -156,7 +157,7 @@ int vmm_start(struct vmm *v, unsigned int index)
 	return vhost_net_set_backend(v->fd, index, v->net.fd);
 }
 
-int vmm_stop(struct vmm *v, unsigned int index)
+int64_t vmm_stop(struct vmm *v, unsigned int index)
 {
 	int ret = vhost_net_set_backend(v->fd, index, -1);
 
@@ -165,10 +166,9 @@ int vmm_stop(struct vmm *v, unsigned int index)
 
 int vmm_reset_queue(struct vmm *v, unsigned int index)
 {
-	int ret = vmm_stop(v, index);
+	int64_t base = vmm_stop(v, index);
+	int ret = base < 0 ? base : vmm_rearm(v, index, 0);
 
-	if (ret >= 0)
-		ret = vmm_rearm(v, index, 0);
 	if (!ret)
 		ret = vmm_start(v, index);
 	event_take(v->vq[index].err);
@@ -187,7 +187,7 @@ int vmm_up(struct vmm *v, const struct vmm_config *c)
 	if (!ret)
 		ret = vmm_set_mem(v);
 	for (i = 0; !ret && i < VMM_NVQS; i++)
-		ret = vmm_ring(v, i, c->num ? c->num : 256, c->base);
+		ret = vmm_ring(v, i, c->num ? c->num : 256, c->count);
 	return ret;
 }
 

@@ -48,7 +48,7 @@ struct vmm {
 struct vmm_config {
 	uint64_t features;		/* default 0: legacy, no extras */
 	unsigned int num;		/* 256 */
-	uint16_t base;			/* 0 */
+	uint16_t count;			/* as of vmm_ring(); 0 */
 	size_t ram_size;		/* 4 MiB */
 	uint64_t ram_gpa;		/* 0 */
 	enum net_kind net;		/* tap */
@@ -65,16 +65,19 @@ void vmm_init(struct vmm *v);
 int vmm_open(struct vmm *v, uint64_t features);		/* open, owner, features */
 int vmm_ram(struct vmm *v, uint64_t gpa, size_t size);	/* memory, and into the table */
 int vmm_set_mem(struct vmm *v);				/* the table to the device */
-/* Allocate a ring in guest memory (num, base), new eventfds, and tell the device. */
-int vmm_ring(struct vmm *v, unsigned int index, unsigned int num, uint16_t base);
+/*
+ * Allocate a ring in guest memory (num, and count as of drv_ring_init()), new eventfds,
+ * and tell the device. The features choose its layout.
+ */
+int vmm_ring(struct vmm *v, unsigned int index, unsigned int num, uint16_t count);
 /* As vmm_ring() with the three areas where the caller wants them. */
-int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t base,
+int vmm_ring_at(struct vmm *v, unsigned int index, unsigned int num, uint16_t count,
 		const struct drv_place *at);
 /* The ioctls of vmm_ring() again for a ring that exists, driver state started over. */
-int vmm_rearm(struct vmm *v, unsigned int index, uint16_t base);
+int vmm_rearm(struct vmm *v, unsigned int index, uint16_t count);
 int vmm_start(struct vmm *v, unsigned int index);	/* SET_BACKEND(net.fd) */
 /* SET_BACKEND(-1), then the base that the device reached (>= 0). */
-int vmm_stop(struct vmm *v, unsigned int index);
+int64_t vmm_stop(struct vmm *v, unsigned int index);
 /* Stop, the driver starts over at 0, start: what a guest's reset amounts to. */
 int vmm_reset_queue(struct vmm *v, unsigned int index);
 /* All of the above and a backend. Needs net_ns_enter() before. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static void split_sizes(unsigned int num, struct drv_sizes *s)
 	s->device_align = VRING_USED_ALIGN_SIZE;
 }
 
-static void split_init(struct drv_ring *r, uint32_t base)
+static void split_init(struct drv_ring *r, uint32_t count)
 {
 	unsigned int i;
 
@@ -34,9 +35,9 @@ static void split_init(struct drv_ring *r, uint32_t base)
 	r->batch = false;
 	r->free_head = 0;
 	r->free_count = r->num;
-	r->avail_idx = r->kick_idx = r->used_idx = base;
-	store_release(&drv_split_used(r)->idx, (uint16_t)base);
-	store_release(&drv_split_avail(r)->idx, (uint16_t)base);
+	r->avail_idx = r->kick_idx = r->used_idx = count;
+	store_release(&drv_split_used(r)->idx, (uint16_t)count);
+	store_release(&drv_split_avail(r)->idx, (uint16_t)count);
 }
 
 static void split_enter(struct drv_ring *r, uint16_t head, uint16_t count,
@@ -183,10 +184,10 @@ static int split_get(struct drv_ring *r, struct drv_done *done)
 	return 1;
 }
 
-static void split_arm(struct drv_ring *r)
+static void split_arm(struct drv_ring *r, unsigned int n)
 {
 	if (r->event_idx)
-		store_release(drv_split_used_event(r), r->used_idx);
+		store_release(drv_split_used_event(r), (uint16_t)(r->used_idx + n - 1));
 	else
 		store_release(&drv_split_avail(r)->flags, 0);
 	full_barrier();
@@ -206,6 +207,39 @@ static uint32_t split_base(const struct drv_ring *r)
 	return r->used_idx;
 }
 
+static uint16_t split_avail(const struct drv_ring *r)
+{
+	return r->avail_idx;
+}
+
+static uint16_t split_used(const struct drv_ring *r)
+{
+	return drv_split_used_idx(r);
+}
+
+static uint32_t split_mark(const struct drv_ring *r)
+{
+	return drv_split_used_idx(r);
+}
+
+/* Flags and index, used entries since the mark, the device's event index. */
+static unsigned int split_wrote(const struct drv_ring *r, uint32_t mark, struct drv_span *span)
+{
+	struct vring_used *used = drv_split_used(r);
+	unsigned int n = (uint16_t)(split_mark(r) - mark), at = mark % r->num;
+	unsigned int part;
+
+	if (n > r->num)
+		n = r->num;
+	part = n < r->num - at ? n : r->num - at;
+	span[0] = (struct drv_span) { used, offsetof(struct vring_used, ring) };
+	span[1] = (struct drv_span) { &used->ring[at], part * sizeof(used->ring[0]) };
+	span[2] = (struct drv_span) { used->ring, (n - part) * sizeof(used->ring[0]) };
+	span[3] = (struct drv_span) { drv_split_avail_event(r),
+				      r->event_idx ? sizeof(uint16_t) : 0 };
+	return 4;
+}
+
 const struct drv_layout drv_split = {
 	.name = "split",
 	.sizes = split_sizes,
@@ -219,7 +253,16 @@ const struct drv_layout drv_split = {
 	.arm = split_arm,
 	.disarm = split_disarm,
 	.base = split_base,
+	.avail = split_avail,
+	.used = split_used,
+	.mark = split_mark,
+	.wrote = split_wrote,
 };
+
+const struct drv_layout *drv_layout_of(uint64_t features)
+{
+	return features >> VIRTIO_F_RING_PACKED & 1 ? &drv_packed : &drv_split;
+}
 
 void drv_split_push_raw(struct drv_ring *r, uint16_t head, uint16_t advance)
 {
@@ -229,7 +272,7 @@ void drv_split_push_raw(struct drv_ring *r, uint16_t head, uint16_t advance)
 }
 
 int drv_ring_init(struct drv_ring *r, const struct drv_layout *layout, unsigned int num,
-		  const struct drv_place *at, uint32_t base, bool event_idx)
+		  const struct drv_place *at, uint32_t count, bool event_idx)
 {
 	memset(r, 0, sizeof(*r));
 	r->layout = layout;
@@ -239,11 +282,11 @@ int drv_ring_init(struct drv_ring *r, const struct drv_layout *layout, unsigned 
 	r->slots = calloc(num, sizeof(*r->slots));
 	if (!r->slots)
 		return -ENOMEM;
-	drv_ring_restart(r, base);
+	drv_ring_restart(r, count);
 	return 0;
 }
 
-void drv_ring_restart(struct drv_ring *r, uint32_t base)
+void drv_ring_restart(struct drv_ring *r, uint32_t count)
 {
 	struct drv_sizes s;
 
@@ -251,7 +294,7 @@ void drv_ring_restart(struct drv_ring *r, uint32_t base)
 	memset(r->at.desc, 0, s.desc);
 	memset(r->at.driver, 0, s.driver);
 	memset(r->at.device, 0, s.device);
-	r->layout->init(r, base);
+	r->layout->init(r, count);
 }
 
 void drv_ring_free(struct drv_ring *r)
@@ -308,8 +351,23 @@ int drv_ring_wait(struct drv_ring *r, struct drv_done *done, unsigned int timeou
 
 bool drv_ring_arm(struct drv_ring *r)
 {
-	r->layout->arm(r);
+	r->layout->arm(r, 1);
 	return r->layout->pending(r);
+}
+
+void drv_ring_arm_at(struct drv_ring *r, unsigned int n)
+{
+	r->layout->arm(r, n);
+}
+
+uint16_t drv_ring_avail(const struct drv_ring *r)
+{
+	return r->layout->avail(r);
+}
+
+uint16_t drv_ring_used(const struct drv_ring *r)
+{
+	return r->layout->used(r);
 }
 
 void drv_ring_disarm(struct drv_ring *r)

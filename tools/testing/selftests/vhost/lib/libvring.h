@@ -35,8 +35,8 @@ struct drv_done {
 /* User addresses of the three areas. */
 struct drv_place {
 	void *desc;
-	void *driver;		/* split: avail ring */
-	void *device;		/* split: used ring */
+	void *driver;		/* split: avail ring; packed: event suppression */
+	void *device;		/* split: used ring; packed: event suppression */
 };
 
 /* Memory the three areas need, and the alignment the specification asks for. */
@@ -45,13 +45,22 @@ struct drv_sizes {
 	size_t desc_align, driver_align, device_align;
 };
 
+/* Some bytes of them. */
+struct drv_span {
+	void *at;
+	size_t len;
+};
+
 struct drv_ring;
 
 struct drv_layout {
 	const char *name;
 	void (*sizes)(unsigned int num, struct drv_sizes *s);
-	/* Areas are zeroed already. base is what SET_VRING_BASE will get. */
-	void (*init)(struct drv_ring *r, uint32_t base);
+	/*
+	 * Areas are zeroed already. As if count entries (packed: descriptors) had been
+	 * used before.
+	 */
+	void (*init)(struct drv_ring *r, uint32_t count);
 	/* Enter a chain without making it visible. Returns its id or -ENOSPC. */
 	int (*add)(struct drv_ring *r, const struct drv_buf *bufs, unsigned int n,
 		   void *cookie);
@@ -63,13 +72,27 @@ struct drv_layout {
 	/* 1 and *done, 0 when nothing is there, -EPROTO when the device broke the rules. */
 	int (*get)(struct drv_ring *r, struct drv_done *done);
 	bool (*pending)(const struct drv_ring *r);
-	void (*arm)(struct drv_ring *r);
+	/* Ask for an interrupt at the nth used chain from here; without EVENT_IDX the first. */
+	void (*arm)(struct drv_ring *r, unsigned int n);
 	void (*disarm)(struct drv_ring *r);
 	/* Value for SET_VRING_BASE if a device were to continue after all used chains. */
 	uint32_t (*base)(const struct drv_ring *r);
+	/* Lower half of the value of a device that has all that was published. */
+	uint16_t (*avail)(const struct drv_ring *r);
+	/* How many chains came back, as a running 16-bit count. */
+	uint16_t (*used)(const struct drv_ring *r);
+	/* Where the device writes next; and from there to now, where it may have written. */
+	uint32_t (*mark)(const struct drv_ring *r);
+	unsigned int (*wrote)(const struct drv_ring *r, uint32_t mark, struct drv_span *span);
 };
 
+#define DRV_SPANS	4	/* that wrote() gives at most */
+
 extern const struct drv_layout drv_split;
+extern const struct drv_layout drv_packed;
+
+/* The one that these feature bits choose. */
+const struct drv_layout *drv_layout_of(uint64_t features);
 
 /* State of one descriptor slot that must not be read back from shared memory. */
 struct drv_slot {
@@ -77,6 +100,7 @@ struct drv_slot {
 	uint16_t next;		/* free list, or next descriptor of the chain */
 	uint16_t count;		/* head of a chain in flight: its descriptors; else 0 */
 	uint32_t in_len;	/* and its bytes for the device to write */
+	uint16_t order;		/* packed: ids of chains in flight, oldest first */
 };
 
 struct drv_ring {
@@ -93,15 +117,26 @@ struct drv_ring {
 	uint16_t free_count;
 	uint16_t avail_idx;	/* next avail slot to fill, published or not */
 	uint16_t kick_idx;	/* avail_idx at the last need_kick() */
-	uint16_t used_idx;	/* next used slot to read */
+	uint16_t used_idx;	/* next used slot to read; packed: chains that were */
+	/* packed: descriptors, counted over all rounds */
+	uint32_t desc_avail;	/* added */
+	uint32_t desc_published;
+	uint32_t desc_kick;	/* desc_published at the last need_kick() */
+	uint32_t desc_used;
+	uint16_t first_flags;	/* of the first one that is not published */
+	uint16_t order_first;
+	uint16_t order_count;
 };
 
-/* Returns 0 or -ENOMEM. The areas in *at are zeroed and owned by the caller. */
+/*
+ * Returns 0 or -ENOMEM. The areas in *at are zeroed and owned by the caller. count:
+ * how many entries (packed: descriptors) are taken to have been used before.
+ */
 int drv_ring_init(struct drv_ring *r, const struct drv_layout *layout, unsigned int num,
-		  const struct drv_place *at, uint32_t base, bool event_idx);
+		  const struct drv_place *at, uint32_t count, bool event_idx);
 void drv_ring_free(struct drv_ring *r);
-/* Start over at base as a driver does after a reset; chains in flight are forgotten. */
-void drv_ring_restart(struct drv_ring *r, uint32_t base);
+/* Start over there as a driver does after a reset; chains in flight are forgotten. */
+void drv_ring_restart(struct drv_ring *r, uint32_t count);
 
 /* Each returns the chain's id (>= 0) or -ENOSPC. Not visible before drv_ring_publish(). */
 int drv_ring_add(struct drv_ring *r, const struct drv_buf *bufs, unsigned int n,
@@ -121,8 +156,13 @@ int drv_ring_wait(struct drv_ring *r, struct drv_done *done, unsigned int timeou
 
 /* Ask for an interrupt at the next used chain; true when one is there already. */
 bool drv_ring_arm(struct drv_ring *r);
+/* The same at the nth one, with EVENT_IDX, without a look at what is there. */
+void drv_ring_arm_at(struct drv_ring *r, unsigned int n);
 void drv_ring_disarm(struct drv_ring *r);
 uint32_t drv_ring_base(const struct drv_ring *r);
+uint16_t drv_ring_avail(const struct drv_ring *r);
+/* How many chains the device has given back, taken or not, as a running 16-bit count. */
+uint16_t drv_ring_used(const struct drv_ring *r);
 /* Chains published or added that the device has not given back. */
 unsigned int drv_ring_in_flight(const struct drv_ring *r);
 
@@ -140,6 +180,12 @@ static inline struct vring_avail *drv_split_avail(const struct drv_ring *r)
 static inline struct vring_used *drv_split_used(const struct drv_ring *r)
 {
 	return r->at.device;
+}
+
+/* And of a packed one. */
+static inline struct vring_packed_desc *drv_packed_desc(const struct drv_ring *r)
+{
+	return r->at.desc;
 }
 
 /* How many chains the device has given back, as a running 16-bit count. */

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "mem_user.h"
+#include "packed.h"
+#include "template.h"
+
+DEVQ_DEFINE_OPS(packed, user);
