@@ -79,7 +79,8 @@ static int vhost_vq_start_ring(struct vhost_virtqueue *vq)
  *
  * Context: the queue's mutex, in the owner's address space; may sleep.
  * Return: 0, or -EFAULT if the ring is not set up or not accessible, or the
- * dirty log cannot be where it is to be.
+ * dirty log cannot be where it is to be; -EINVAL if the layout that was negotiated
+ * allows no ring of this size, or the position is beyond its end.
  */
 int vhost_vq_start(struct vhost_virtqueue *vq, void *backend)
 {
@@ -251,8 +252,8 @@ static int vhost_vq_restart(struct vhost_virtqueue *vq, const u64 *old)
  * something else: a change of that bit has the queue wait for new ones.
  *
  * Context: the queue's mutex, in the owner's address space if it runs.
- * Return: 0, or -EFAULT if the ring of a running queue cannot be accessed; the
- * old features are in force then.
+ * Return: 0, or if a running queue cannot go on with them -EFAULT or -EINVAL as from
+ * vhost_vq_start(); the old features are in force then.
  */
 int vhost_vq_set_features(struct vhost_virtqueue *vq, const u64 *features)
 {
