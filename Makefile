@@ -48,9 +48,11 @@ else
 	rm -rf '$(if $(RELEASE),$(OUT),$(no_kernel))'
 endif
 
-.PHONY: check demo
+.PHONY: check bench demo
 check:
 	tools/testing/check $(ARGS)
+bench:
+	tools/testing/bench/bench $(ARGS)
 demo:
 	tools/testing/guest/demo $(ARGS)
 
@@ -87,6 +89,8 @@ help:
 	@echo 'make demo             a guest on our vhost-net whose memory grows under traffic;'
 	@echo '                      ARGS="--help" shows what else can happen to it'
 	@echo 'make check            all tests; ARGS="--help" shows how to run fewer'
+	@echo 'make bench            what our modules cost, against the distribution'"'"'s on the same'
+	@echo '                      kernel, as a report in Documentation/bench/; ARGS="--help"'
 	@echo 'make style            static checks; needs no kernel tree'
 	@echo 'make uapi-check       our ABI headers against the kernel'"'"'s in KDIR'
 	@echo 'make check-config     does the kernel in KDIR have what we need?'

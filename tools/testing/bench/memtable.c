@@ -6,7 +6,6 @@
  *
  * Prints lines "WHAT REGIONS VALUE", made into a table by the script memtable.
  */
-#include <dirent.h>
 #include <err.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,50 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "libtime.h"
 #include "libvmm.h"
 
-#define PAGE		4096UL
-#define AREA_GPA	UINT64_C(0x100000000)
 #define MAX_CALLS	200
 #define BURST		16
 #define FRAME		64
 #define ROUNDS		5
 #define PHASE_NS	UINT64_C(100000000)
 #define PAUSE_US	200
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint64_t median(uint64_t *v, unsigned int n)
-{
-	qsort(v, n, sizeof(*v), compare);
-	return v[n / 2];
-}
-
-static void report(const char *what, unsigned int regions, uint64_t value)
-{
-	printf("%s %u %llu\n", what, regions, (unsigned long long)value);
-	fflush(stdout);
-}
-
-static void check(int ret, const char *what)
-{
-	if (ret < 0)
-		errx(2, "%s: %s", what, strerror(-ret));
-}
 
 /* A device with both rings live and a table of n regions, one of them the RAM. */
 struct bench {
@@ -72,10 +37,9 @@ struct bench {
 	struct vhost_memory *with, *without;	/* with the toggled region, and without */
 };
 
-/* Pages with holes between them, so that no neighbours can be taken for one. */
 static char *area_page(const struct bench *b, unsigned int i)
 {
-	return b->area + 2 * i * PAGE;
+	return b->area + 2 * i * BENCH_PAGE;
 }
 
 static struct vhost_memory *table_alloc(unsigned int n)
@@ -107,9 +71,9 @@ static void bench_up(struct bench *b, unsigned int n)
 
 	memset(b, 0, sizeof(*b));
 	b->n = n;
-	check(vmm_net_up(&b->v, &(struct vmm_config){
+	bench_check(vmm_net_up(&b->v, &(struct vmm_config){
 		.features = F_VERSION_1 | F_EVENT_IDX | F_MRG_RXBUF }), "device");
-	b->area_size = 2 * n * PAGE;
+	b->area_size = 2 * n * BENCH_PAGE;
 	b->area = mmap(NULL, b->area_size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (b->area == MAP_FAILED)
@@ -120,11 +84,11 @@ static void bench_up(struct bench *b, unsigned int n)
 	m->regions[0] = b->v.mem.m->regions[0];
 	for (i = 1; i < n; i++)
 		m->regions[i] = (struct vhost_memory_region) {
-			.guest_phys_addr = AREA_GPA + 2 * i * PAGE,
-			.memory_size = PAGE,
+			.guest_phys_addr = bench_page_gpa(i),
+			.memory_size = BENCH_PAGE,
 			.userspace_addr = (uintptr_t)area_page(b, i),
 		};
-	check(vhost_set_mem_table(b->v.fd, m), "first table");
+	bench_check(vhost_set_mem_table(b->v.fd, m), "first table");
 }
 
 static void bench_down(struct bench *b)
@@ -141,7 +105,7 @@ static uint64_t timed_set(const struct bench *b, const struct vhost_memory *m)
 {
 	uint64_t start = now_ns();
 
-	check(vhost_set_mem_table(b->v.fd, m), "SET_MEM_TABLE");
+	bench_check(vhost_set_mem_table(b->v.fd, m), "SET_MEM_TABLE");
 	return now_ns() - start;
 }
 
@@ -157,13 +121,13 @@ static void toggle_cost(struct bench *b, unsigned int which, unsigned int calls,
 		del[i] = timed_set(b, b->without);
 		add[i] = timed_set(b, b->with);
 	}
-	sum = median(add, calls) + median(del, calls);
+	sum = bench_median(add, calls) + bench_median(del, calls);
 	snprintf(what, sizeof(what), "toggle-%s", where);
-	report(what, b->n, sum / 2);
+	bench_report(what, b->n, sum / 2);
 	snprintf(what, sizeof(what), "add-%s", where);
-	report(what, b->n, add[calls / 2]);
+	bench_report(what, b->n, add[calls / 2]);
 	snprintf(what, sizeof(what), "del-%s", where);
-	report(what, b->n, del[calls / 2]);
+	bench_report(what, b->n, del[calls / 2]);
 }
 
 /* One region leaves the table and comes back, named by itself. */
@@ -177,7 +141,7 @@ static uint64_t timed_update(const struct bench *b, const struct vhost_memory_re
 	};
 	uint64_t start = now_ns();
 
-	check(vhost_ioctl(b->v.fd, VHOST_UPDATE_MEM_REGIONS, &u), "UPDATE_MEM_REGIONS");
+	bench_check(vhost_ioctl(b->v.fd, VHOST_UPDATE_MEM_REGIONS, &u), "UPDATE_MEM_REGIONS");
 	return now_ns() - start;
 }
 
@@ -187,16 +151,16 @@ static void update_cost(struct bench *b)
 	uint64_t add[MAX_CALLS], del[MAX_CALLS], features;
 	unsigned int i;
 
-	check(vhost_get_backend_features(b->v.fd, &features), "GET_BACKEND_FEATURES");
+	bench_check(vhost_get_backend_features(b->v.fd, &features), "GET_BACKEND_FEATURES");
 	if (b->n < 2 || !(features & BIT64(VHOST_BACKEND_F_MEM_UPDATE)))
 		return;
 	for (i = 0; i < MAX_CALLS; i++) {
 		del[i] = timed_update(b, r, false);
 		add[i] = timed_update(b, r, true);
 	}
-	report("update-add", b->n, median(add, MAX_CALLS));
-	report("update-del", b->n, median(del, MAX_CALLS));
-	report("update", b->n, (add[MAX_CALLS / 2] + del[MAX_CALLS / 2]) / 2);
+	bench_report("update-add", b->n, bench_median(add, MAX_CALLS));
+	bench_report("update-del", b->n, bench_median(del, MAX_CALLS));
+	bench_report("update", b->n, (add[MAX_CALLS / 2] + del[MAX_CALLS / 2]) / 2);
 }
 
 static void call_cost(unsigned int n)
@@ -209,10 +173,10 @@ static void call_cost(unsigned int n)
 	for (i = 0; i < calls; i++) {
 		uint64_t start = now_ns();
 
-		check(vhost_get_features(b.v.fd, &features), "GET_FEATURES");
+		bench_check(vhost_get_features(b.v.fd, &features), "GET_FEATURES");
 		none[i] = now_ns() - start;
 	}
-	report("ioctl", n, median(none, calls));
+	bench_report("ioctl", n, bench_median(none, calls));
 	if (n > 1) {
 		toggle_cost(&b, n / 2, calls, "middle");
 		toggle_cost(&b, n - 1, calls, "last");
@@ -220,7 +184,7 @@ static void call_cost(unsigned int n)
 	}
 	for (i = 0; i < calls; i++)
 		same[i] = timed_set(&b, b.with);
-	report("same", n, median(same, calls));
+	bench_report("same", n, bench_median(same, calls));
 	update_cost(&b);
 	bench_down(&b);
 }
@@ -252,11 +216,11 @@ static void *rival_thread(void *arg)
 	set_fifo(0, false);
 	while (!r->stop) {
 		if (r->toggles) {
-			check(vhost_set_mem_table(r->b->v.fd, r->b->without), "SET_MEM_TABLE");
-			check(vhost_set_mem_table(r->b->v.fd, r->b->with), "SET_MEM_TABLE");
+			bench_check(vhost_set_mem_table(r->b->v.fd, r->b->without), "SET_MEM_TABLE");
+			bench_check(vhost_set_mem_table(r->b->v.fd, r->b->with), "SET_MEM_TABLE");
 			r->calls += 2;
 		} else {
-			check(vhost_get_features(r->b->v.fd, &features), "GET_FEATURES");
+			bench_check(vhost_get_features(r->b->v.fd, &features), "GET_FEATURES");
 		}
 	}
 	return NULL;
@@ -280,7 +244,7 @@ static void burst(struct bench *b, uint32_t *seed, uint64_t *last, struct stream
 
 		*seed = *seed * 1664525 + 1013904223;
 		r = 1 + (*seed >> 8) % (b->n - 2);
-		check(drv_ring_add1(&q->ring, AREA_GPA + 2 * r * PAGE,
+		bench_check(drv_ring_add1(&q->ring, bench_page_gpa(r),
 				    b->v.hdr_len + FRAME, false, b), "add");
 	}
 	/* One interrupt, at the end of the burst. */
@@ -290,7 +254,7 @@ static void burst(struct bench *b, uint32_t *seed, uint64_t *last, struct stream
 		uint64_t now;
 		int n = drv_ring_get(&q->ring, &done);
 
-		check(n, "used ring");
+		bench_check(n, "used ring");
 		if (!n) {
 			if (poll(&p, 1, 5000) <= 0)
 				errx(1, "the queue stands still");
@@ -352,9 +316,9 @@ static void phase_report(struct phase *p, const char *what, uint64_t *values, un
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s-%s", what, p->name);
-	report(name, n, median(values, ROUNDS));
+	bench_report(name, n, bench_median(values, ROUNDS));
 	snprintf(name, sizeof(name), "%s-%s-max", what, p->name);
-	report(name, n, values[ROUNDS - 1]);
+	bench_report(name, n, values[ROUNDS - 1]);
 }
 
 /*
@@ -382,46 +346,7 @@ static void stall_fair(struct bench *b)
 	phase_report(&base, "pps", base.pps, b->n);
 	phase_report(&busy, "pps", busy.pps, b->n);
 	phase_report(&spin, "pps", spin.pps, b->n);
-	report("toggles", b->n, r.calls / ROUNDS);
-}
-
-/* The thread of that name among the numbered entries of a directory, or 0. */
-static pid_t find_thread(const char *dir, const char *name)
-{
-	char path[300], comm[32];
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	pid_t found = 0;
-
-	while (d && !found && (e = readdir(d))) {
-		FILE *f;
-
-		snprintf(path, sizeof(path), "%s/%.20s/comm", dir, e->d_name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		if (fscanf(f, "%31s", comm) == 1 && !strcmp(comm, name))
-			found = atoi(e->d_name);
-		fclose(f);
-	}
-	if (d)
-		closedir(d);
-	return found;
-}
-
-/* The device's worker: a thread of the kernel's or of ours. */
-static pid_t worker_tid(void)
-{
-	char name[32];
-	pid_t tid;
-
-	snprintf(name, sizeof(name), "vhost-%d", getpid());
-	tid = find_thread("/proc", name);
-	if (!tid)
-		tid = find_thread("/proc/self/task", name);
-	if (!tid)
-		errx(2, "no worker");
-	return tid;
+	bench_report("toggles", b->n, r.calls / ROUNDS);
 }
 
 /*
@@ -433,7 +358,7 @@ static void stall_urgent(struct bench *b)
 {
 	struct phase base = { .name = "alone" }, busy = { .name = "toggling" };
 	struct rival r = { .b = b, .toggles = true };
-	pid_t worker = worker_tid();
+	pid_t worker = bench_worker();
 	unsigned int i;
 
 	set_fifo(worker, true);
@@ -445,7 +370,7 @@ static void stall_urgent(struct bench *b)
 	set_fifo(0, false);
 	phase_report(&base, "urgent-gap", base.gap, b->n);
 	phase_report(&busy, "urgent-gap", busy.gap, b->n);
-	report("urgent-toggles", b->n, r.calls / ROUNDS);
+	bench_report("urgent-toggles", b->n, r.calls / ROUNDS);
 	set_fifo(worker, false);
 }
 
@@ -472,7 +397,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || (strcmp(argv[1], "cost") && strcmp(argv[1], "stall")))
 		errx(2, "usage: memtable cost|stall REGIONS...");
-	check(net_ns_enter(), "network namespace");
+	bench_check(net_ns_enter(), "network namespace");
 	for (i = 2; i < argc; i++) {
 		unsigned int n = strtoul(argv[i], NULL, 10);
 
