@@ -193,13 +193,12 @@ static struct memmap_entry *iotlb_left_over(const struct memmap_node *node, u64 
 	return memmap_alloc(start, last, node->addr + (start - node->start), node->perm);
 }
 
-/* Does the map say just this already? */
-static bool iotlb_knows(struct memmap *map, const struct vhost_iotlb_msg *msg)
+/* Does an entry say just this already? */
+static bool iotlb_says(const struct memmap_entry *entry, const struct vhost_iotlb_msg *msg)
 {
-	struct memmap_entry *entry = memmap_overlap(map, msg->iova, msg->iova);
-	const struct memmap_node *node = entry ? &entry->node[0] : NULL;
+	const struct memmap_node *node = &entry->node[0];
 
-	return node && node->start == msg->iova && node->last - node->start == msg->size - 1 &&
+	return node->start == msg->iova && node->last - node->start == msg->size - 1 &&
 	       node->addr == msg->uaddr && node->perm == msg->perm;
 }
 
@@ -236,23 +235,25 @@ static void iotlb_remove(struct memmap *map, u64 first, u64 last)
 	}
 }
 
-/*
- * UPDATE: the range leads to msg->uaddr from now on, whatever was said of any
- * part of it before. Context: memmap.lock.
- */
-static int iotlb_update(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg)
+/* An entry for a range of which nothing was said before. */
+static int iotlb_add(struct memmap *map, const struct vhost_iotlb_msg *msg)
+{
+	struct memmap_entry *entry = memmap_alloc(msg->iova, msg->iova + msg->size - 1,
+						  msg->uaddr, msg->perm);
+
+	if (!entry)
+		return -ENOMEM;
+	memmap_insert_free(map, entry);
+	return 0;
+}
+
+/* The same for a range of which something was. */
+static int iotlb_replace(struct memmap *map, const struct vhost_iotlb_msg *msg)
 {
 	struct memmap_entry *entry[IOTLB_ENTRIES] = {};
-	struct memmap *map = &dev->iotlb.map;
 	unsigned int i;
 	int err;
 
-	if (iotlb_knows(map, msg))
-		return 0;
-	/* Room first: it may take away what is to be split. */
-	err = iotlb_make_room(dev, IOTLB_ENTRIES);
-	if (err && map->count + 1 > max_iotlb_entries)
-		return err;
 	err = iotlb_prepare(map, msg, entry);
 	if (!err)
 		iotlb_remove(map, msg->iova, msg->iova + msg->size - 1);
@@ -265,6 +266,29 @@ static int iotlb_update(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg
 			WARN_ON_ONCE(memmap_insert(map, entry[i]));
 	}
 	return err;
+}
+
+/*
+ * UPDATE: the range leads to msg->uaddr from now on, whatever was said of any
+ * part of it before. Context: memmap.lock.
+ */
+static int iotlb_update(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg)
+{
+	u64 last = msg->iova + msg->size - 1;
+	struct memmap *map = &dev->iotlb.map;
+	struct memmap_entry *first = memmap_overlap(map, msg->iova, last);
+	bool crowded = map->count + IOTLB_ENTRIES > max_iotlb_entries;
+	int err;
+
+	if (first && iotlb_says(first, msg))
+		return 0;
+	if (!first && !crowded)
+		return iotlb_add(map, msg);
+	/* Room first: it may take away what is to be split. */
+	err = iotlb_make_room(dev, IOTLB_ENTRIES);
+	if (err && map->count + 1 > max_iotlb_entries)
+		return err;
+	return iotlb_replace(map, msg);
 }
 
 static bool iotlb_msg_valid(const struct vhost_iotlb_msg *msg)

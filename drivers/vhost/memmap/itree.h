@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #ifndef RINGSIDE_MEMMAP_ITREE_H
 #define RINGSIDE_MEMMAP_ITREE_H
-/* The interval trees of address maps: the kernel's template over their nodes. */
+/*
+ * The trees of address maps: a plain one of nodes, and the kernel's interval tree of what
+ * they map to, where they may overlap.
+ */
 
 #include <linux/interval_tree_generic.h>
+#include <linux/rbtree.h>
 
 #include "memmap.h"
 
-#define MEMMAP_START(node)	((node)->start)
-#define MEMMAP_LAST(node)	((node)->last)
+/* Nodes of a map do not overlap, so that their order is all it takes to find one. */
+static inline bool memmap_node_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct memmap_node, rb)->start <
+	       rb_entry(b, struct memmap_node, rb)->start;
+}
 
-INTERVAL_TREE_DEFINE(struct memmap_node, rb, u64, subtree_last, MEMMAP_START, MEMMAP_LAST,
-		     static inline __maybe_unused, memmap_itree)
+static inline void memmap_itree_insert(struct memmap_node *node, struct rb_root_cached *root)
+{
+	rb_add_cached(&node->rb, root, memmap_node_less);
+}
+
+static inline void memmap_itree_remove(struct memmap_node *node, struct rb_root_cached *root)
+{
+	rb_erase_cached(&node->rb, root);
+}
 
 #define MEMMAP_RSTART(rnode)	((rnode)->node->addr)
 #define MEMMAP_RLAST(rnode)	((rnode)->node->addr + ((rnode)->node->last - (rnode)->node->start))
@@ -43,6 +58,33 @@ static inline struct memmap_node *memmap_find(const struct rb_root_cached *root,
 			return node;
 	}
 	return NULL;
+}
+
+/**
+ * memmap_find_from - the first node that ends at an address or beyond
+ * @root: the tree
+ * @addr: the address
+ *
+ * As memmap_find(): the ends of nodes are in the same order as their starts.
+ *
+ * Return: the node or NULL.
+ */
+static inline struct memmap_node *memmap_find_from(const struct rb_root_cached *root, u64 addr)
+{
+	struct rb_node *rb = root->rb_root.rb_node;
+	struct memmap_node *found = NULL;
+
+	while (rb) {
+		struct memmap_node *node = rb_entry(rb, struct memmap_node, rb);
+
+		if (node->last < addr) {
+			rb = rb->rb_right;
+		} else {
+			found = node;
+			rb = rb->rb_left;
+		}
+	}
+	return found;
 }
 
 #endif

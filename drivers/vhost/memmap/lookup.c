@@ -31,6 +31,16 @@ static int node_permits(const struct memmap_node *node, u32 perm)
 	return (node->perm & perm) == perm ? 0 : -EPERM;
 }
 
+static void cache_fill(struct memmap_cache *cache, const struct memmap_set *set,
+		       const struct memmap_node *node)
+{
+	cache->generation = set->generation;
+	cache->start = node->start;
+	cache->last = node->last;
+	cache->addr = node->addr;
+	cache->perm = node->perm;
+}
+
 /*
  * Make the cache hold the entry that maps @start, and return how many of the
  * @len bytes from there on it maps.
@@ -56,30 +66,14 @@ static s64 cache_lookup(const struct memmap_set *set, struct memmap_cache *cache
 		*miss = start;
 		if (err)
 			return err;
-		cache->generation = set->generation;
-		cache->start = node->start;
-		cache->last = node->last;
-		cache->addr = node->addr;
-		cache->perm = node->perm;
+		cache_fill(cache, set, node);
 	}
 	return min(len - 1, cache->last - start) + 1;
 }
 
-/**
- * memmap_translate_slow - memmap_translate() when the cache does not help
- * @set: see there
- * @cache: see there
- * @start: see there
- * @len: see there, at most 4 GiB
- * @perm: see there
- * @iov: see there
- * @max: see there
- * @miss: see there
- *
- * Return: see there.
- */
-int memmap_translate_slow(const struct memmap_set *set, struct memmap_cache *cache, u64 start,
-			  u64 len, u32 perm, struct iovec *iov, unsigned int max, u64 *miss)
+/* A range that may cross entries, or is not all mapped. */
+static int translate_pieces(const struct memmap_set *set, struct memmap_cache *cache, u64 start,
+			    u64 len, u32 perm, struct iovec *iov, unsigned int max, u64 *miss)
 {
 	int n = 0;
 
@@ -98,6 +92,34 @@ int memmap_translate_slow(const struct memmap_set *set, struct memmap_cache *cac
 		len -= part;
 	}
 	return n;
+}
+
+/**
+ * memmap_translate_slow - memmap_translate() when the cache does not help
+ * @set: see there
+ * @cache: see there
+ * @start: see there
+ * @len: see there, at most 4 GiB
+ * @perm: see there
+ * @iov: see there
+ * @max: see there
+ * @miss: see there
+ *
+ * Return: see there.
+ */
+int memmap_translate_slow(const struct memmap_set *set, struct memmap_cache *cache, u64 start,
+			  u64 len, u32 perm, struct iovec *iov, unsigned int max, u64 *miss)
+{
+	const struct memmap_node *node = memmap_find(&set->root, start);
+
+	/* Most ranges lie in one entry, if in another than the last one did. */
+	if (unlikely(!node || !len || !max || len - 1 > node->last - start ||
+		     (node->perm & perm) != perm))
+		return translate_pieces(set, cache, start, len, perm, iov, max, miss);
+	cache_fill(cache, set, node);
+	iov->iov_base = u64_to_user_ptr(node->addr + (start - node->start));
+	iov->iov_len = len;
+	return 1;
 }
 EXPORT_SYMBOL_NS_GPL(memmap_translate_slow, "RINGSIDE");
 

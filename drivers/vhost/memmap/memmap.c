@@ -271,11 +271,29 @@ EXPORT_SYMBOL_NS_GPL(memmap_free_list, "RINGSIDE");
 struct memmap_entry *memmap_overlap(struct memmap *map, u64 start, u64 last)
 {
 	struct memmap_set *idle = memmap_idle(map);
-	struct memmap_node *node = memmap_itree_iter_first(&idle->root, start, last);
+	struct memmap_node *node = memmap_find_from(&idle->root, start);
 
-	return node ? memmap_entry_of(node, idle) : NULL;
+	return node && node->start <= last ? memmap_entry_of(node, idle) : NULL;
 }
 EXPORT_SYMBOL_NS_GPL(memmap_overlap, "RINGSIDE");
+
+/**
+ * memmap_insert_free - add an entry where there is none
+ * @map: the map
+ * @entry: from memmap_alloc(); the map's from now on. memmap_overlap() has found no
+ *	other one in its range
+ *
+ * Context: memmap.lock.
+ */
+void memmap_insert_free(struct memmap *map, struct memmap_entry *entry)
+{
+	set_insert(map, memmap_idle(map), entry);
+	entry->fresh = true;
+	list_add_tail(&entry->link, &map->edit.add);
+	list_add_tail(&entry->order, &map->order);
+	map->count++;
+}
+EXPORT_SYMBOL_NS_GPL(memmap_insert_free, "RINGSIDE");
 
 /**
  * memmap_insert - add an entry
@@ -289,11 +307,7 @@ int memmap_insert(struct memmap *map, struct memmap_entry *entry)
 {
 	if (memmap_overlap(map, entry->node[0].start, entry->node[0].last))
 		return -EINVAL;
-	set_insert(map, memmap_idle(map), entry);
-	entry->fresh = true;
-	list_add_tail(&entry->link, &map->edit.add);
-	list_add_tail(&entry->order, &map->order);
-	map->count++;
+	memmap_insert_free(map, entry);
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(memmap_insert, "RINGSIDE");
@@ -377,7 +391,7 @@ void memmap_cancel(struct memmap *map)
 }
 EXPORT_SYMBOL_NS_GPL(memmap_cancel, "RINGSIDE");
 
-/* In-order walk of one set: sorted, disjoint, and subtree_last says the truth. */
+/* In-order walk of one set: sorted and disjoint. */
 static int set_validate(const struct memmap_set *set, unsigned int count)
 {
 	const struct memmap_node *prev = NULL;
@@ -386,16 +400,8 @@ static int set_validate(const struct memmap_set *set, unsigned int count)
 
 	for (rb = rb_first_cached(&set->root); rb; rb = rb_next(rb)) {
 		const struct memmap_node *node = rb_entry(rb, struct memmap_node, rb);
-		u64 last = node->last;
 
-		if (rb->rb_left)
-			last = max(last, rb_entry(rb->rb_left, struct memmap_node,
-						  rb)->subtree_last);
-		if (rb->rb_right)
-			last = max(last, rb_entry(rb->rb_right, struct memmap_node,
-						  rb)->subtree_last);
-		if (node->subtree_last != last || node->last < node->start ||
-		    (prev && prev->last >= node->start))
+		if (node->last < node->start || (prev && prev->last >= node->start))
 			return -EINVAL;
 		prev = node;
 		n++;

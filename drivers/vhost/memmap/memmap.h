@@ -50,17 +50,15 @@
 /**
  * struct memmap_node - one interval of an address map; a cache line
  * @rb: position in the tree, ordered by @start
- * @subtree_last: highest @last at or below this node
  * @start: first address mapped
  * @last: last address mapped, inclusive
  * @addr: what @start maps to
  * @perm: MEMMAP_READ | MEMMAP_WRITE
  *
- * Everything but @rb and @subtree_last is immutable once the node is in a tree.
+ * Everything but @rb is immutable once the node is in a tree.
  */
 struct memmap_node {
 	struct rb_node rb;
-	u64 subtree_last;
 	u64 start;
 	u64 last;
 	u64 addr;
@@ -202,6 +200,7 @@ struct memmap_entry *memmap_alloc(u64 start, u64 last, u64 addr, u32 perm);
 void memmap_free(struct memmap_entry *entry);
 void memmap_free_list(struct list_head *list);
 int memmap_insert(struct memmap *map, struct memmap_entry *entry);
+void memmap_insert_free(struct memmap *map, struct memmap_entry *entry);
 void memmap_remove(struct memmap *map, struct memmap_entry *entry);
 struct memmap_entry *memmap_overlap(struct memmap *map, u64 start, u64 last);
 int memmap_publish(struct memmap *map);
@@ -309,6 +308,28 @@ static inline bool memmap_cache_hit(const struct memmap_cache *cache, u64 genera
 }
 
 /**
+ * memmap_translate_hit - memmap_translate() if the cache tells all of it
+ * @set: see there
+ * @cache: see there
+ * @start: see there
+ * @len: see there
+ * @perm: see there
+ * @iov: where to put the only piece
+ *
+ * Return: true if it does; false also for a range without bytes.
+ */
+static __always_inline bool memmap_translate_hit(const struct memmap_set *set,
+						 const struct memmap_cache *cache, u64 start,
+						 u64 len, u32 perm, struct iovec *iov)
+{
+	if (!len || !memmap_cache_hit(cache, set->generation, start, len, perm))
+		return false;
+	iov->iov_base = u64_to_user_ptr(cache->addr + (start - cache->start));
+	iov->iov_len = len;
+	return true;
+}
+
+/**
  * memmap_translate - find where a range leads
  * @set: from memmap_read_lock()
  * @cache: the reader's cache of its last hit
@@ -331,12 +352,8 @@ static inline int memmap_translate(const struct memmap_set *set, struct memmap_c
 				   u64 start, u64 len, u32 perm, struct iovec *iov,
 				   unsigned int max, u64 *miss)
 {
-	if (likely(len && max &&
-		   memmap_cache_hit(cache, set->generation, start, len, perm))) {
-		iov->iov_base = u64_to_user_ptr(cache->addr + (start - cache->start));
-		iov->iov_len = len;
+	if (likely(max && memmap_translate_hit(set, cache, start, len, perm, iov)))
 		return 1;
-	}
 	return memmap_translate_slow(set, cache, start, len, perm, iov, max, miss);
 }
 

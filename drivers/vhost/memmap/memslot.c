@@ -378,9 +378,9 @@ EXPORT_SYMBOL_NS_GPL(memslots_count, "RINGSIDE");
  */
 u64 memslots_last(struct memslots *ms)
 {
-	const struct rb_node *root = ms->map.active->root.rb_root.rb_node;
+	const struct rb_node *last = rb_last(&ms->map.active->root.rb_root);
 
-	return root ? rb_entry(root, struct memmap_node, rb)->subtree_last : 0;
+	return last ? rb_entry(last, struct memmap_node, rb)->last : 0;
 }
 EXPORT_SYMBOL_NS_GPL(memslots_last, "RINGSIDE");
 
