@@ -22,29 +22,41 @@
 /**
  * struct chain_builder - a chain being put together
  * @chain: the result
- * @room: pieces that fit at chain->seg
- * @out_len: device-readable bytes so far
- * @in_len: device-writable bytes so far
+ * @seg: where its next piece goes
+ * @room: pieces that fit there
+ * @limited: earlier chains have taken some of the caller's room
  * @seen_in: a device-writable descriptor came by, be it empty
  * @unmapped: so did one that names memory which is not there, and may
+ * @nr_out: device-readable pieces so far
+ * @nr_in: device-writable ones
+ * @out_len: bytes of the former
+ * @in_len: bytes of the latter
  */
 struct chain_builder {
 	struct devq_chain *chain;
+	struct iovec *seg;
 	unsigned int room;
-	u64 out_len;
-	u64 in_len;
+	bool limited;
 	bool seen_in;
 	bool unmapped;
+	unsigned int nr_out;
+	unsigned int nr_in;
+	u64 out_len;
+	u64 in_len;
 };
 
-static inline void chain_begin(struct chain_builder *b, struct devq_chain *chain, u16 id,
-			       struct iovec *seg, unsigned int room)
+static __always_inline void chain_begin(struct chain_builder *b, struct devq_chain *chain, u16 id,
+					struct iovec *seg, unsigned int room)
 {
 	*b = (struct chain_builder) {
 		.chain = chain,
+		.seg = seg,
 		.room = min_t(unsigned int, room, DEVQ_CHAIN_SEGS),
+		.limited = room < DEVQ_CHAIN_SEGS,
 	};
-	*chain = (struct devq_chain) { .id = id, .seg = seg };
+	chain->id = id;
+	chain->unmapped = false;
+	chain->seg = seg;
 }
 
 /* What a failed lookup means for the chain. */
@@ -60,48 +72,98 @@ static inline int chain_error(int err)
 	}
 }
 
-/* Append one decoded descriptor that names a buffer (virtio 1.3, 2.7.4.2). */
-static inline int chain_add(struct devq *dq, struct chain_builder *b, const struct devq_desc *desc)
+/*
+ * Make a chain of the only descriptor of most: one that names a buffer in the same
+ * part of memory as the last one did. False for any other; nothing is done then.
+ */
+static __always_inline bool chain_single(struct devq *dq, struct devq_chain *chain, u16 id,
+					 const struct devq_desc *desc, struct iovec *seg)
 {
-	struct devq_chain *chain = b->chain;
-	bool in = desc->flags & VRING_DESC_F_WRITE;
-	unsigned int n = chain->nr_out + chain->nr_in;
-	int ret;
+	const u64 addr = desc->addr;
+	const u32 len = desc->len;
 
-	if (!in && b->seen_in)
-		return DEVQ_E_ORDER;
-	ret = mem_translate(dq, desc->addr, desc->len, in ? MEMMAP_WRITE : MEMMAP_READ,
-			    chain->seg + n, b->room - n);
-	if (unlikely(ret < 0)) {
-		if (ret == -ENOBUFS)
-			return b->room < DEVQ_CHAIN_SEGS ? CHAIN_NO_ROOM : DEVQ_E_SEGMENTS;
-		if (!dq->no_miss)
-			return chain_error(ret);
-		/* The rest of the chain is looked at all the same: it may be malformed. */
-		b->unmapped = true;
-		ret = 0;
-	}
-	if (in) {
-		b->seen_in = true;
-		b->in_len += desc->len;
-		chain->nr_in += ret;
+	if (!desc->flags) {
+		if (!mem_translate_hit(dq, addr, len, MEMMAP_READ, seg))
+			return false;
+		chain->nr_out = 1;
+		chain->nr_in = 0;
+		chain->out_len = len;
+		chain->in_len = 0;
+	} else if (desc->flags == VRING_DESC_F_WRITE) {
+		if (!mem_translate_hit(dq, addr, len, MEMMAP_WRITE, seg))
+			return false;
+		chain->nr_out = 0;
+		chain->nr_in = 1;
+		chain->out_len = 0;
+		chain->in_len = len;
 	} else {
+		return false;
+	}
+	chain->id = id;
+	chain->ndesc = 1;
+	chain->unmapped = false;
+	chain->seg = seg;
+	return true;
+}
+
+/* The pieces of a buffer that needs a lookup. Returns how many, or an error. */
+static noinline int chain_lookup(struct devq *dq, const struct devq_desc *desc, u32 perm,
+				 struct iovec *seg, unsigned int room)
+{
+	return mem_translate(dq, desc->addr, desc->len, perm, seg, room);
+}
+
+/* Append one decoded descriptor that names a buffer (virtio 1.3, 2.7.4.2). */
+static __always_inline int chain_add(struct devq *dq, struct chain_builder *b,
+				     const struct devq_desc *desc)
+{
+	bool in = desc->flags & VRING_DESC_F_WRITE;
+	u32 perm = in ? MEMMAP_WRITE : MEMMAP_READ;
+	int n = 1;
+
+	if (unlikely(!in && b->seen_in))
+		return DEVQ_E_ORDER;
+	if (unlikely(!b->room) ||
+	    !mem_translate_hit(dq, desc->addr, desc->len, perm, b->seg)) {
+		n = chain_lookup(dq, desc, perm, b->seg, b->room);
+		if (unlikely(n < 0)) {
+			if (n == -ENOBUFS)
+				return b->limited ? CHAIN_NO_ROOM : DEVQ_E_SEGMENTS;
+			if (!dq->no_miss)
+				return chain_error(n);
+			/* The rest of the chain is looked at all the same: it may be malformed. */
+			b->unmapped = true;
+			n = 0;
+		}
+	}
+	b->seen_in = in;
+	b->seg += n;
+	b->room -= n;
+	if (in) {
+		b->nr_in += n;
+		b->in_len += desc->len;
+	} else {
+		b->nr_out += n;
 		b->out_len += desc->len;
-		chain->nr_out += ret;
 	}
 	return DEVQ_OK;
 }
 
-static inline int chain_end(struct chain_builder *b)
+/* The layout sets devq_chain.ndesc. */
+static __always_inline int chain_end(struct chain_builder *b)
 {
+	struct devq_chain *chain = b->chain;
+
 	if (b->out_len > U32_MAX || b->in_len > U32_MAX)
 		return DEVQ_E_LENGTH;
-	b->chain->out_len = b->out_len;
-	b->chain->in_len = b->in_len;
+	chain->nr_out = b->nr_out;
+	chain->nr_in = b->nr_in;
+	chain->out_len = b->out_len;
+	chain->in_len = b->in_len;
 	if (unlikely(b->unmapped)) {
-		b->chain->unmapped = true;
-		b->chain->nr_out = 0;
-		b->chain->nr_in = 0;
+		chain->unmapped = true;
+		chain->nr_out = 0;
+		chain->nr_in = 0;
 	}
 	return DEVQ_OK;
 }

@@ -56,6 +56,14 @@ static inline int mem_translate(struct devq *dq, u64 addr, u32 len, u32 perm, st
 	return 1;
 }
 
+#define mem_can_hit	false
+
+static inline bool mem_translate_hit(struct devq *dq, u64 addr, u32 len, u32 perm,
+				     struct iovec *iov)
+{
+	return false;
+}
+
 static inline int mem_read_table(struct devq *dq, void *dst, u64 addr, u32 len)
 {
 	if (!kmem_has(dq, addr, len))

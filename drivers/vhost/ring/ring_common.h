@@ -27,6 +27,11 @@
  *		pieces of a buffer: how many; -EFAULT or -EPERM if it is not
  *		mapped so, -EAGAIN if the device IOTLB does not know it yet,
  *		-ENOBUFS if @max is too small
+ *	mem_translate_hit(dq, addr, len, perm, iov)
+ *		the same for a buffer that is one piece and can be translated without
+ *		a lookup: false if that cannot be told, or if it is empty
+ *	mem_can_hit
+ *		constant: does the former ever say true?
  *	mem_read_table(dq, dst, addr, len)
  *		copy part of an indirect table: 0, -EFAULT, -EPERM, -EAGAIN, or
  *		-EIO if it cannot be read
@@ -41,6 +46,12 @@
 #include <linux/virtio_byteorder.h>
 
 #include "ring_internal.h"
+
+/* Is the ring's byte order ours, so that nothing needs to be swapped? */
+static __always_inline bool devq_native(const struct devq *dq)
+{
+	return dq->little_endian == virtio_legacy_is_little_endian();
+}
 
 static __always_inline u16 devq16(const struct devq *dq, u16 val)
 {

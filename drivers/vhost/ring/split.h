@@ -139,9 +139,9 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 	if (!mem_read_begin(ring, dq->num * sizeof(u16)))
 		goto bad;
 	for (i = 0; i < n; i++)
-		mem_get(head[i], u16, ring + ((idx + i) & mask) * sizeof(u16), fault);
+		mem_get(head[i], u16, ring + (u16)((idx + i) & mask) * sizeof(u16), fault);
 	mem_read_end();
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && !devq_native(dq); i++)
 		head[i] = devq16(dq, head[i]);
 	return n;
 
@@ -177,11 +177,13 @@ static int split_fetch_first(struct devq *dq, unsigned int n)
 
 	if (!mem_read_begin(table, dq->num * sizeof(struct vring_desc)))
 		goto bad;
-	for (i = 0; i < n; i++)
-		split_get_desc(&desc[i], table + (head[i] & mask) * sizeof(struct vring_desc),
-			       fault);
+	for (i = 0; i < n; i++) {
+		u64 at = table + (head[i] & mask) * sizeof(struct vring_desc);
+
+		split_get_desc(&desc[i], at, fault);
+	}
 	mem_read_end();
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && !devq_native(dq); i++)
 		split_decode(dq, &desc[i]);
 	return 0;
 
@@ -208,12 +210,14 @@ static int split_fetch_run(struct devq *dq, u16 idx)
 	if (!mem_read_begin(table, dq->num * sizeof(struct vring_desc)))
 		return -EIO;
 	do {
-		split_get_desc(&run[n], table + (idx & mask) * sizeof(struct vring_desc), fault);
+		u64 at = table + (idx & mask) * sizeof(struct vring_desc);
+
+		split_get_desc(&run[n], at, fault);
 		idx = devq16(dq, run[n].next);
 		more = devq16(dq, run[n].flags) & VRING_DESC_F_NEXT;
 	} while (++n < DEVQ_BATCH && more);
 	mem_read_end();
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && !devq_native(dq); i++)
 		split_decode(dq, &run[i]);
 	return n;
 
@@ -223,31 +227,33 @@ fault:
 }
 
 /* Append the buffers of an indirect table (virtio 1.3, 2.7.5.3). */
-static int split_add_table(struct devq *dq, struct chain_builder *b, const struct devq_desc *ind)
+static int split_add_table(struct devq *dq, struct chain_builder *b, struct devq_desc ind)
 {
-	u32 len = ind->len / sizeof(struct vring_desc), seen = 0, have = 0, base = 0, idx = 0;
-	struct devq_desc *desc;
+	u32 len = ind.len / sizeof(struct vring_desc), seen = 0, have = 0, base = 0, idx = 0;
+	const struct devq_desc *desc;
 	int err;
 
-	if (!len || len > SPLIT_TABLE_MAX || ind->len % sizeof(struct vring_desc) ||
-	    (ind->flags & VRING_DESC_F_NEXT))
+	if (!len || len > SPLIT_TABLE_MAX || ind.len % sizeof(struct vring_desc) ||
+	    (ind.flags & VRING_DESC_F_NEXT))
 		return DEVQ_E_TABLE;
 	do {
 		if (++seen > len)
 			return DEVQ_E_LOOP;
-		if (idx < base || idx >= base + have) {
+		/* Also if it lies before what has been read. */
+		if (idx - base >= have) {
 			u32 i;
 
 			base = idx;
 			have = min_t(u32, len - idx, DEVQ_BATCH);
 			err = mem_read_table(dq, dq->run,
-					     ind->addr + idx * sizeof(struct vring_desc),
+					     ind.addr + idx * sizeof(struct vring_desc),
 					     have * sizeof(struct vring_desc));
 			if (err)
 				return chain_error(err);
-			for (i = 0; i < have; i++)
+			for (i = 0; i < have && !devq_native(dq); i++)
 				split_decode(dq, &dq->run[i]);
-			cond_resched();
+			if (seen > 1)
+				cond_resched();
 		}
 		desc = &dq->run[idx - base];
 		if (desc->flags & VRING_DESC_F_INDIRECT)
@@ -265,8 +271,7 @@ static int split_add_table(struct devq *dq, struct chain_builder *b, const struc
 /* Walk the chain whose first descriptor is dq->first[i]. */
 static int split_walk(struct devq *dq, unsigned int i, struct chain_builder *b)
 {
-	/* A copy, since an indirect table overwrites dq->run. */
-	struct devq_desc desc = dq->first[i];
+	const struct devq_desc *desc = &dq->first[i];
 	unsigned int seen = 0, at = 0;
 	int err, have = 0;
 
@@ -275,33 +280,100 @@ static int split_walk(struct devq *dq, unsigned int i, struct chain_builder *b)
 	for (;;) {
 		if (++seen > dq->num)
 			return DEVQ_E_LOOP;
-		if (desc.flags & VRING_DESC_F_INDIRECT)
-			err = split_add_table(dq, b, &desc);
-		else
-			err = chain_add(dq, b, &desc);
+		if (desc->flags & VRING_DESC_F_INDIRECT) {
+			/* Nothing can follow. The table overwrites dq->run. */
+			err = split_add_table(dq, b, *desc);
+			if (err)
+				return err;
+			break;
+		}
+		err = chain_add(dq, b, desc);
 		if (err)
 			return err;
-		if (!(desc.flags & VRING_DESC_F_NEXT))
+		if (!(desc->flags & VRING_DESC_F_NEXT))
 			break;
-		if (desc.next >= dq->num)
+		if (desc->next >= dq->num)
 			return DEVQ_E_NEXT;
 		if (++at >= have) {
-			have = split_fetch_run(dq, desc.next);
+			have = split_fetch_run(dq, desc->next);
 			if (have < 0)
 				return DEVQ_E_FAULT;
 			at = 0;
 		}
-		desc = dq->run[at];
+		desc = &dq->run[at];
 	}
 	b->chain->ndesc = seen;
 	return chain_end(b);
 }
 
+/*
+ * Chain @i of a batch, if it is a table whose entries follow each other and name buffers
+ * in the same part of memory as the last ones did. False for any other; the table is
+ * read anew then, and nothing has been done.
+ */
+static noinline bool split_plain_table(struct devq *dq, unsigned int i, struct devq_chain *chain,
+				       struct iovec *iov, unsigned int room)
+{
+	const struct devq_desc *ind = &dq->first[i], *desc = dq->run;
+	unsigned int n = ind->len / sizeof(struct vring_desc), at = 0, nr_out = 0;
+	u64 out_len = 0, in_len = 0;
+	bool in = false;
+
+	if (!mem_can_hit || !n || n > min_t(unsigned int, room, DEVQ_BATCH) ||
+	    ind->len % sizeof(struct vring_desc) || !devq_native(dq) ||
+	    mem_read_table(dq, dq->run, ind->addr, ind->len)) {
+		dq->miss.perm = 0;
+		return false;
+	}
+	for (;; desc++) {
+		const u16 flags = desc->flags;
+
+		if (flags & VRING_DESC_F_WRITE) {
+			if (!mem_translate_hit(dq, desc->addr, desc->len, MEMMAP_WRITE, &iov[at]))
+				return false;
+			in = true;
+			in_len += desc->len;
+		} else {
+			if (in || !mem_translate_hit(dq, desc->addr, desc->len, MEMMAP_READ,
+						     &iov[at]))
+				return false;
+			nr_out++;
+			out_len += desc->len;
+		}
+		at++;
+		if (!(flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)))
+			break;
+		if ((flags & VRING_DESC_F_INDIRECT) || desc->next != at || at >= n)
+			return false;
+	}
+	if ((out_len | in_len) > U32_MAX)
+		return false;
+	chain->id = dq->heads[i];
+	chain->ndesc = 1;
+	chain->nr_out = nr_out;
+	chain->nr_in = at - nr_out;
+	chain->unmapped = false;
+	chain->out_len = out_len;
+	chain->in_len = in_len;
+	chain->seg = iov;
+	return true;
+}
+
+/* Chain @i of a batch, whatever it is made of. Returns an enum devq_error, or CHAIN_*. */
+static noinline int split_pop_chain(struct devq *dq, unsigned int i, struct devq_chain *chain,
+				    struct iovec *iov, unsigned int room)
+{
+	struct chain_builder b;
+
+	chain_begin(&b, chain, dq->heads[i], iov, room);
+	return split_walk(dq, i, &b);
+}
+
 static int split_pop(struct devq *dq, struct devq_chain *chain, unsigned int max,
 		     struct iovec *iov, unsigned int iov_max)
 {
-	unsigned int used = 0, i;
-	int n, err = DEVQ_OK;
+	const struct iovec *end = iov + iov_max;
+	int i, n, err = DEVQ_OK;
 
 	n = split_fetch_heads(dq, min_t(unsigned int, max, DEVQ_BATCH));
 	if (n <= 0)
@@ -309,13 +381,20 @@ static int split_pop(struct devq *dq, struct devq_chain *chain, unsigned int max
 	if (split_fetch_first(dq, n))
 		return -EIO;
 	for (i = 0; i < n; i++) {
-		struct chain_builder b;
-
-		chain_begin(&b, &chain[i], dq->heads[i], iov + used, iov_max - used);
-		err = split_walk(dq, i, &b);
+		if (likely(iov < end && dq->heads[i] < dq->num) &&
+		    chain_single(dq, &chain[i], dq->heads[i], &dq->first[i], iov)) {
+			iov++;
+			continue;
+		}
+		if (dq->first[i].flags == VRING_DESC_F_INDIRECT && dq->heads[i] < dq->num &&
+		    split_plain_table(dq, i, &chain[i], iov, end - iov)) {
+			iov += chain[i].nr_out + chain[i].nr_in;
+			continue;
+		}
+		err = split_pop_chain(dq, i, &chain[i], iov, end - iov);
 		if (err)
 			break;
-		used += chain[i].nr_out + chain[i].nr_in;
+		iov += chain[i].nr_out + chain[i].nr_in;
 	}
 	dq->pos.avail += i;
 	if (i)
@@ -353,15 +432,22 @@ static int split_log_used(struct devq *dq, const struct devq_used *used, u16 fir
 	return 0;
 }
 
-static int split_push(struct devq *dq, const struct devq_used *used, unsigned int n)
+/* Write used entries from the current one on. Returns 0, or -EIO, which is not recorded. */
+static int split_put_used(struct devq *dq, const struct devq_used *used, unsigned int n)
 {
 	u64 ring = split_used_ring(dq);
-	u16 mask = dq->num - 1, old = dq->pos.used, new = old + n;
+	u16 mask = dq->num - 1, old = dq->pos.used;
 	unsigned int i, at = 0;
 
 	if (!mem_write_begin(ring, dq->num * sizeof(struct vring_used_elem)))
-		goto bad;
-	for (i = 0; i < n; i++) {
+		return -EIO;
+	for (i = 0; i < n && !dq->in_order && devq_native(dq); i++) {
+		u64 elem = ring + ((old + i) & mask) * sizeof(struct vring_used_elem);
+
+		mem_put(used[i].id, u32, elem, fault);
+		mem_put(used[i].len, u32, elem + sizeof(u32), fault);
+	}
+	for (; i < n; i++) {
 		u64 elem = ring + ((old + at) & mask) * sizeof(struct vring_used_elem);
 
 		if (devq_used_skipped(dq, used, i, n))
@@ -371,6 +457,19 @@ static int split_push(struct devq *dq, const struct devq_used *used, unsigned in
 		mem_put(devq32(dq, used[i].len), u32, elem + sizeof(u32), fault);
 	}
 	mem_write_end();
+	return 0;
+
+fault:
+	mem_write_end();
+	return -EIO;
+}
+
+static int split_push(struct devq *dq, const struct devq_used *used, unsigned int n)
+{
+	u16 old = dq->pos.used, new = old + n;
+
+	if (split_put_used(dq, used, n))
+		return devq_fail(dq, DEVQ_E_FAULT);
 	if (unlikely(dq->log.ring) && split_log_used(dq, used, old, n))
 		return -EIO;
 
@@ -383,11 +482,6 @@ static int split_push(struct devq *dq, const struct devq_used *used, unsigned in
 	if (unlikely((u16)(new - dq->signalled) < (u16)(new - old)))
 		dq->signalled_valid = false;
 	return 0;
-
-fault:
-	mem_write_end();
-bad:
-	return devq_fail(dq, DEVQ_E_FAULT);
 }
 
 static int split_want_signal(struct devq *dq)
