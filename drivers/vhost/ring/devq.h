@@ -180,6 +180,8 @@ struct devq_miss {
  * @ring_addr: guest physical address of the device area; not used with a device
  *	IOTLB, where the memory table tells, as it does for a packed ring's descriptors
  * @marked: a bit has been set since somebody last looked
+ * @word: word of the bitmap that @mask is to be set in
+ * @mask: bits that are not set yet, 0 between calls
  * @version: of the memslot set that @first to @guest are from, 0 for none
  * @first: first user address of a slot whose memory is in no other one
  * @last: last user address, inclusive
@@ -191,6 +193,8 @@ struct devq_log {
 	bool ring;
 	u64 ring_addr;
 	bool marked;
+	u64 word;
+	u32 mask;
 	u64 version;
 	u64 first;
 	u64 last;

@@ -52,21 +52,42 @@ static int log_set(u32 __user *word, u32 mask)
 	return 0;
 }
 
-/* Note that @len bytes at guest physical @gpa, which do not wrap, were written. */
+/* Set the bits that were collected. */
+static int log_flush(struct devq *dq)
+{
+	u32 mask = dq->log.mask;
+
+	dq->log.mask = 0;
+	if (mask && log_set(u64_to_user_ptr(dq->log.word), (__force u32)cpu_to_le32(mask)))
+		return devq_fail(dq, DEVQ_E_LOG);
+	return 0;
+}
+
+/*
+ * Note that @len bytes at guest physical @gpa, which do not wrap, were written. Buffers
+ * that follow each other are often in the same pages: bits are collected, a word of
+ * them at a time.
+ */
 static int log_guest(struct devq *dq, u64 gpa, u64 len)
 {
 	u64 page = gpa / VHOST_PAGE_SIZE, last = (gpa + len - 1) / VHOST_PAGE_SIZE;
 	/* The log starts at any byte, words are aligned. */
 	u64 base = dq->log.base & ~3ULL, skew = (dq->log.base & 3) * BITS_PER_BYTE;
+	unsigned int n;
 
 	while (page <= last) {
 		u64 bit = page + skew;
-		unsigned int shift = bit % 32, n = min_t(u64, 32 - shift, last - page + 1);
-		u32 mask = GENMASK(shift + n - 1, shift);
-		u32 __user *word = u64_to_user_ptr(base + bit / 32 * sizeof(u32));
+		u64 word = base + bit / 32 * sizeof(u32);
 
-		if (log_set(word, (__force u32)cpu_to_le32(mask)))
-			return devq_fail(dq, DEVQ_E_LOG);
+		if (word != dq->log.word && log_flush(dq))
+			return -EIO;
+		dq->log.word = word;
+		if (likely(page == last)) {
+			dq->log.mask |= BIT(bit % 32);
+			break;
+		}
+		n = min_t(u64, 32 - bit % 32, last - page + 1);
+		dq->log.mask |= GENMASK(bit % 32 + n - 1, bit % 32);
 		page += n;
 	}
 	dq->log.marked = true;
@@ -121,6 +142,21 @@ static int log_user(struct devq *dq, u64 addr, u64 len)
 	return log_slots(dq, dq->slot_set, addr, last);
 }
 
+/* Note that the first @len bytes of what a buffer has to be written to were. */
+static int log_chain(struct devq *dq, const struct devq_chain *chain, u64 len)
+{
+	const struct iovec *seg = chain->seg + chain->nr_out;
+
+	for (; len; seg++) {
+		u64 part = min_t(u64, len, seg->iov_len);
+
+		if (log_user(dq, (unsigned long)seg->iov_base, part))
+			return -EIO;
+		len -= part;
+	}
+	return 0;
+}
+
 /**
  * devq_log_chains - devq_log() while buffers are logged
  * @dq: see there
@@ -134,22 +170,13 @@ int devq_log_chains(struct devq *dq, const struct devq_chain *chain,
 		    const struct devq_used *used, unsigned int n)
 {
 	unsigned int i;
+	int err = 0;
 
 	/* What was written is visible before a bit is found to be set already. */
 	smp_mb();
-	for (i = 0; i < n; i++) {
-		const struct iovec *seg = chain[i].seg + chain[i].nr_out;
-		u64 left = used[i].len;
-
-		for (; left; seg++) {
-			u64 part = min_t(u64, left, seg->iov_len);
-
-			if (log_user(dq, (unsigned long)seg->iov_base, part))
-				return -EIO;
-			left -= part;
-		}
-	}
-	return 0;
+	for (i = 0; i < n && !err; i++)
+		err = log_chain(dq, &chain[i], used[i].len);
+	return log_flush(dq) ?: err;
 }
 EXPORT_SYMBOL_NS_GPL(devq_log_chains, "RINGSIDE");
 
@@ -186,11 +213,15 @@ static int log_area(struct devq *dq, u64 addr, u64 len, bool whole)
  */
 int devq_log_ring(struct devq *dq, u64 addr, u64 len)
 {
+	int err;
+
 	/* As in devq_log_chains(). */
 	smp_mb();
-	if (!dq->iotlb)
-		return log_guest(dq, dq->log.ring_addr + (addr - dq->area.device), len);
-	return log_area(dq, addr, len, dq->area.device != dq->addr.device);
+	if (dq->iotlb)
+		err = log_area(dq, addr, len, dq->area.device != dq->addr.device);
+	else
+		err = log_guest(dq, dq->log.ring_addr + (addr - dq->area.device), len);
+	return log_flush(dq) ?: err;
 }
 
 /**
@@ -206,7 +237,10 @@ int devq_log_ring(struct devq *dq, u64 addr, u64 len)
  */
 int devq_log_desc(struct devq *dq, u64 addr, u64 len)
 {
+	int err;
+
 	/* As in devq_log_chains(). */
 	smp_mb();
-	return log_area(dq, addr, len, !dq->iotlb || dq->area.desc != dq->addr.desc);
+	err = log_area(dq, addr, len, !dq->iotlb || dq->area.desc != dq->addr.desc);
+	return log_flush(dq) ?: err;
 }
