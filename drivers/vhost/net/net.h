@@ -59,7 +59,10 @@ struct vhost_net_queue {
 	ktime_t busy_end;
 };
 
-#define VHOST_NET_NPAGES	4
+/* Enough for a batch of the longest packets, and one to go on with. */
+#define VHOST_NET_NPAGES	9
+/* More packets than a page holds, none is smaller than this many bytes. */
+#define VHOST_NET_PAGES_SMALLEST	64
 
 /**
  * struct vhost_net_page - a page, of higher order if possible, for packets
@@ -74,15 +77,17 @@ struct vhost_net_page {
 };
 
 /**
- * struct vhost_net_pages - memory for packets, used in turn
+ * struct vhost_net_pages - memory for packets
  * @slot: the pages
  * @cur: which of @slot is in use
- * @offset: how much of it is used
+ * @room: bytes of it that are free
+ * @free: the first of them
  */
 struct vhost_net_pages {
 	struct vhost_net_page slot[VHOST_NET_NPAGES];
 	unsigned int cur;
-	unsigned int offset;
+	unsigned int room;
+	void *free;
 };
 
 /**
@@ -180,8 +185,7 @@ enum vhost_net_idle vhost_net_busy_poll(struct vhost_net_queue *q,
 					bool (*ready)(struct vhost_net_queue *q));
 
 /* pages.c */
-void *vhost_net_pages_get(struct vhost_net_pages *pages, unsigned int len);
-void vhost_net_pages_unget(struct vhost_net_pages *pages, unsigned int len);
+bool vhost_net_pages_next(struct vhost_net_pages *pages);
 void vhost_net_pages_free(struct vhost_net_pages *pages);
 
 /* rx.c, tx.c */
@@ -203,6 +207,40 @@ void vhost_net_zcopy_reap(struct vhost_net_tx *tx);
 static inline struct vhost_net_queue *vhost_net_queue(struct vhost_virtqueue *vq)
 {
 	return container_of(vq, struct vhost_net_queue, vq);
+}
+
+/**
+ * vhost_net_pages_get - memory for a packet
+ * @pages: where from
+ * @len: how much: VHOST_NET_PAGES_SMALLEST to PAGE_SIZE, a multiple of the cache line
+ *
+ * Context: may sleep.
+ * Return: the memory, with a reference to its page that is the caller's, or
+ * NULL. What an earlier packet left there is still in it.
+ */
+static inline void *vhost_net_pages_get(struct vhost_net_pages *pages, unsigned int len)
+{
+	void *mem;
+
+	if (unlikely(pages->room < len) && !vhost_net_pages_next(pages))
+		return NULL;
+	mem = pages->free;
+	pages->free += len;
+	pages->room -= len;
+	pages->slot[pages->cur].refs--;
+	return mem;
+}
+
+/**
+ * vhost_net_pages_unget - give back what was got last
+ * @pages: where from
+ * @len: how much
+ */
+static inline void vhost_net_pages_unget(struct vhost_net_pages *pages, unsigned int len)
+{
+	pages->free -= len;
+	pages->room += len;
+	pages->slot[pages->cur].refs++;
 }
 
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that packets are copied to. A few pages are used in turn, and a page
- * whose packets are all gone by the time its turn comes is used again: fresh
- * pages are zeroed at a price that exceeds that of the copy (DESIGN F1).
+ * Memory that packets are copied to. There are a few pages, and a page whose packets
+ * are all gone when another one is needed is used again: fresh pages are zeroed at a
+ * price that exceeds that of the copy (DESIGN F1).
  */
 
 #include <linux/gfp.h>
@@ -13,8 +13,6 @@
 #define PAGES_ORDER	get_order(32768)
 /* References that are taken in one go. */
 #define PAGES_REFS	4096
-/* More packets than a page holds, none is smaller than this many bytes. */
-#define PAGES_SMALLEST	64
 
 static void pages_drop(struct vhost_net_page *slot)
 {
@@ -47,57 +45,43 @@ static bool pages_renew(struct vhost_net_page *slot)
 	return true;
 }
 
-/* Have the next page ready. */
-static bool pages_next(struct vhost_net_pages *pages)
+/*
+ * Which page is next: an idle one, one of the first for these are in the caches, or one
+ * that is not there yet. Without either, the place of another one, which is left to those
+ * who use it.
+ */
+static unsigned int pages_choose(const struct vhost_net_pages *pages)
 {
-	unsigned int next = (pages->cur + 1) % VHOST_NET_NPAGES;
+	unsigned int i;
+
+	for (i = 0; i < VHOST_NET_NPAGES; i++)
+		if (!pages->slot[i].page || pages_idle(&pages->slot[i]))
+			return i;
+	return (pages->cur + 1) % VHOST_NET_NPAGES;
+}
+
+/**
+ * vhost_net_pages_next - go on with the next page
+ * @pages: the pages
+ *
+ * Context: may sleep.
+ * Return: true if there is one, all of which is free.
+ */
+bool vhost_net_pages_next(struct vhost_net_pages *pages)
+{
+	unsigned int next = pages_choose(pages);
 	struct vhost_net_page *slot = &pages->slot[next];
 
 	if (!pages_idle(slot) && !pages_renew(slot))
 		return false;
-	if (slot->refs <= slot->size / PAGES_SMALLEST) {
+	if (slot->refs <= slot->size / VHOST_NET_PAGES_SMALLEST) {
 		page_ref_add(slot->page, PAGES_REFS - slot->refs);
 		slot->refs = PAGES_REFS;
 	}
 	pages->cur = next;
-	pages->offset = 0;
+	pages->room = slot->size;
+	pages->free = page_address(slot->page);
 	return true;
-}
-
-/**
- * vhost_net_pages_get - memory for a packet
- * @pages: where from
- * @len: how much: PAGES_SMALLEST to PAGE_SIZE, a multiple of the cache line
- *
- * Context: may sleep.
- * Return: the memory, with a reference to its page that is the caller's, or
- * NULL. What an earlier packet left there is still in it.
- */
-void *vhost_net_pages_get(struct vhost_net_pages *pages, unsigned int len)
-{
-	struct vhost_net_page *slot = &pages->slot[pages->cur];
-	void *mem;
-
-	if (!slot->page || pages->offset + len > slot->size) {
-		if (!pages_next(pages))
-			return NULL;
-		slot = &pages->slot[pages->cur];
-	}
-	mem = page_address(slot->page) + pages->offset;
-	pages->offset += len;
-	slot->refs--;
-	return mem;
-}
-
-/**
- * vhost_net_pages_unget - give back what was got last
- * @pages: where from
- * @len: how much
- */
-void vhost_net_pages_unget(struct vhost_net_pages *pages, unsigned int len)
-{
-	pages->offset -= len;
-	pages->slot[pages->cur].refs++;
 }
 
 /**

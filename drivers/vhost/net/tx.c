@@ -11,35 +11,15 @@
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <linux/skbuff.h>
-#include <linux/uaccess.h>
 
+#include "copy.h"
 #include "net.h"
 
 /* What a tap takes for the largest header there is. */
 #define TX_HDR_ROOM	sizeof(struct virtio_net_hdr_v1_hash_tunnel)
 
-/* Copy @len bytes at @skip of a scattered packet. */
-static int tx_gather(void *to, const struct iovec *seg, size_t skip, size_t len)
-{
-	for (; len; seg++) {
-		size_t n;
-
-		if (skip >= seg->iov_len) {
-			skip -= seg->iov_len;
-			continue;
-		}
-		n = min(len, seg->iov_len - skip);
-		if (copy_from_user(to, seg->iov_base + skip, n))
-			return -EFAULT;
-		to += n;
-		len -= n;
-		skip = 0;
-	}
-	return 0;
-}
-
 /* Hand the batch over. */
-static void tx_flush(struct vhost_net_tx *tx)
+static noinline void tx_flush(struct vhost_net_tx *tx)
 {
 	struct socket *sock = tx->q.vq.backend;
 	struct tun_msg_ctl ctl = {
@@ -66,39 +46,80 @@ static void tx_flush(struct vhost_net_tx *tx)
 	tx->nframes = 0;
 }
 
-/*
- * Add a packet to the batch. The header goes to the start of the buffer, where
- * the tap looks for it; without one of the guest's the tap sees zeros there.
- * Returns 0, -EFAULT, or -EMSGSIZE if it has to be sent by other means.
+/**
+ * struct tx_frame - how packets of a batch lie in memory of ours
+ * @hdr_len: size of the header in the guest's buffers
+ * @pad: bytes in front of a packet, its header included
+ * @copy_hdr: the tap wants that header; otherwise it is to see zeros
+ * @min: bytes of the shortest packet that can be in a batch, with its header
+ * @max: bytes of the longest one; less than @min if there is no batch
  */
-static int tx_add_frame(struct vhost_net_tx *tx, const struct devq_chain *chain, bool xdp_room)
-{
-	unsigned int hdr_len = tx->q.hdr_len, len = chain->out_len - hdr_len;
-	unsigned int pad = SKB_DATA_ALIGN(NET_SKB_PAD + COMPAT_TUN_HDR_ROOM + TX_HDR_ROOM +
-					  (xdp_room ? XDP_PACKET_HEADROOM : 0));
-	unsigned int size = SKB_DATA_ALIGN(pad + len) +
-			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-	struct xdp_buff *xdp = &tx->frame[tx->nframes];
-	void *buf, *hdr;
-	int err;
+struct tx_frame {
+	unsigned int hdr_len;
+	unsigned int pad;
+	bool copy_hdr;
+	unsigned int min;
+	unsigned int max;
+};
 
-	if (chain->out_len > PAGE_SIZE || size > PAGE_SIZE)
-		return -EMSGSIZE;
-	buf = vhost_net_pages_get(&tx->pages, size);
-	if (!buf)
-		return -EMSGSIZE;
-	hdr = buf + COMPAT_TUN_HDR_ROOM;
+#define TX_TAIL_ROOM	SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
+
+static struct tx_frame tx_frame(const struct vhost_net_tx *tx)
+{
+	const struct sock *sk = ((struct socket *)tx->q.vq.backend)->sk;
+	unsigned int xdp_room = sock_flag(sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0;
+	struct tx_frame frame = {
+		.hdr_len = tx->q.hdr_len,
+		.pad = SKB_DATA_ALIGN(NET_SKB_PAD + COMPAT_TUN_HDR_ROOM + TX_HDR_ROOM + xdp_room),
+		.copy_hdr = tx->q.sock_hdr,
+	};
+
+	frame.min = frame.hdr_len + ETH_HLEN;
+	/* What a batch holds is not charged to the socket's send buffer. */
+	if (tx->q.is_tap && READ_ONCE(sk->sk_sndbuf) == INT_MAX)
+		frame.max = frame.hdr_len + PAGE_SIZE - TX_TAIL_ROOM - frame.pad;
+	return frame;
+}
+
+static bool tx_fits(const struct tx_frame *frame, const struct devq_chain *chain)
+{
+	return !chain->nr_in && chain->out_len >= frame->min && chain->out_len <= frame->max;
+}
+
+/* Where the tap looks for the header: a copy of it, with zeros behind, or zeros alone. */
+static __always_inline void tx_set_hdr(void *hdr, const void *packet, const struct tx_frame *frame)
+{
 	memset(hdr, 0, TX_HDR_ROOM);
-	if (tx->q.sock_hdr) {
-		err = tx_gather(buf + pad - hdr_len, chain->seg, 0, chain->out_len);
-		memcpy(hdr, buf + pad - hdr_len, hdr_len);
-	} else {
-		err = tx_gather(buf + pad, chain->seg, hdr_len, len);
-	}
-	if (err) {
+	if (!frame->copy_hdr)
+		return;
+	/* The size of most is known to the compiler. */
+	if (frame->hdr_len == sizeof(struct virtio_net_hdr_mrg_rxbuf))
+		memcpy(hdr, packet - frame->hdr_len, sizeof(struct virtio_net_hdr_mrg_rxbuf));
+	else
+		memcpy(hdr, packet - frame->hdr_len, frame->hdr_len);
+}
+
+/*
+ * Add a packet that fits to the batch. Returns 0, -EFAULT, or -ENOMEM if it has to be
+ * sent by other means.
+ */
+static __always_inline int tx_add_frame(struct vhost_net_tx *tx, const struct devq_chain *chain,
+					const struct tx_frame *frame)
+{
+	unsigned int len = chain->out_len - frame->hdr_len, pad = frame->pad;
+	unsigned int size = SKB_DATA_ALIGN(pad + len) + TX_TAIL_ROOM;
+	size_t skip = frame->copy_hdr ? 0 : frame->hdr_len;
+	struct xdp_buff *xdp = &tx->frame[tx->nframes];
+	void *buf = vhost_net_pages_get(&tx->pages, size);
+
+	if (unlikely(!buf))
+		return -ENOMEM;
+	if (copy_pieces_in(buf + pad - frame->hdr_len + skip, chain->seg, skip,
+			   chain->out_len - skip)) {
 		vhost_net_pages_unget(&tx->pages, size);
-		return err;
+		return -EFAULT;
 	}
+	tx_set_hdr(buf + COMPAT_TUN_HDR_ROOM, buf + pad, frame);
 	xdp_init_buff(xdp, size, NULL);
 	xdp_prepare_buff(xdp, buf, pad, len, true);
 	compat_tun_set_frame_size(xdp);
@@ -131,30 +152,20 @@ int vhost_net_tx_send(struct vhost_net_tx *tx, const struct devq_chain *chain,
 	return sock->ops->sendmsg(sock, &msg, chain->out_len - skip);
 }
 
-/*
- * Send one packet, or add it to the batch. Returns 0 if the buffer is done with, 1 if
- * it is given back later, -EAGAIN if the socket is full, -EINVAL if this is no packet.
- */
-static int tx_packet(struct vhost_net_tx *tx, const struct devq_chain *chain)
+/* tx_packet() for one that may not be or cannot be in a batch. */
+static noinline int tx_packet_alone(struct vhost_net_tx *tx, const struct devq_chain *chain,
+				    const struct tx_frame *frame)
 {
-	struct sock *sk = ((struct socket *)tx->q.vq.backend)->sk;
-	int err;
-
-	if (chain->nr_in || chain->out_len < tx->q.hdr_len)
+	if (chain->nr_in || chain->out_len < frame->hdr_len)
 		return -EINVAL;
 	if (vhost_net_zcopy_wants(tx, chain)) {
 		tx_flush(tx);
 		return vhost_net_zcopy_send(tx, chain);
 	}
-	/* What a batch holds is not charged to the socket's send buffer. */
-	if (tx->q.is_tap && READ_ONCE(sk->sk_sndbuf) == INT_MAX &&
-	    chain->out_len >= tx->q.hdr_len + ETH_HLEN) {
-		err = tx_add_frame(tx, chain, sock_flag(sk, SOCK_XDP));
-		if (err != -EMSGSIZE)
-			return 0;
-	}
+	if (tx_fits(frame, chain) && tx_add_frame(tx, chain, frame) != -ENOMEM)
+		return 0;
 	tx_flush(tx);
-	if (chain->out_len == tx->q.hdr_len)
+	if (chain->out_len == frame->hdr_len)
 		return 0;
 	/*
 	 * Only a socket whose send buffer is full says later when to go on. Any
@@ -165,11 +176,25 @@ static int tx_packet(struct vhost_net_tx *tx, const struct devq_chain *chain)
 }
 
 /*
+ * Send one packet, or add it to the batch. Returns 0 if the buffer is done with, 1 if
+ * it is given back later, -EAGAIN if the socket is full, -EINVAL if this is no packet.
+ */
+static __always_inline int tx_packet(struct vhost_net_tx *tx, const struct devq_chain *chain,
+				     const struct tx_frame *frame)
+{
+	if (likely(tx_fits(frame, chain) && !tx->zcopy_on) &&
+	    likely(tx_add_frame(tx, chain, frame) != -ENOMEM))
+		return 0;
+	return tx_packet_alone(tx, chain, frame);
+}
+
+/*
  * Send @n popped packets. Returns true to go on with the turn.
  */
 static bool tx_batch(struct vhost_net_tx *tx, unsigned int n, struct vhost_net_budget *budget)
 {
 	struct vhost_virtqueue *vq = &tx->q.vq;
+	const struct tx_frame frame = tx_frame(tx);
 	struct socket *sock = vq->backend;
 	unsigned int i, nused = 0;
 	bool spent = false;
@@ -178,7 +203,7 @@ static bool tx_batch(struct vhost_net_tx *tx, unsigned int n, struct vhost_net_b
 	for (i = 0; i < n && !spent; i++) {
 		const struct devq_chain *chain = &tx->chain[i];
 
-		err = tx_packet(tx, chain);
+		err = tx_packet(tx, chain, &frame);
 		if (err < 0)
 			break;
 		if (!err)
