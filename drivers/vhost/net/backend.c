@@ -205,4 +205,5 @@ void vhost_net_vq_features(struct vhost_virtqueue *vq)
 	else
 		q->hdr_len = sizeof(struct virtio_net_hdr);
 	q->sock_hdr = !(vq->features & BIT_ULL(VHOST_NET_F_VIRTIO_NET_HDR));
+	q->plain_hdr = q->sock_hdr && q->hdr_len == sizeof(struct virtio_net_hdr_v1);
 }

@@ -48,6 +48,7 @@ struct vhost_net_budget {
  * @is_tap: the socket is that of a tap or macvtap
  * @hdr_len: size of the header in the guest's buffers
  * @sock_hdr: the socket handles that header; otherwise we do
+ * @plain_hdr: all but the number of buffers is the socket's, and nothing is behind that
  * @busy_end: when to give up polling, on ktime_get(); 0 while not polling
  */
 struct vhost_net_queue {
@@ -55,6 +56,7 @@ struct vhost_net_queue {
 	struct vhost_poll sock_poll;
 	bool is_tap;
 	bool sock_hdr;
+	bool plain_hdr;
 	u8 hdr_len;
 	ktime_t busy_end;
 };

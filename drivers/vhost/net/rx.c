@@ -26,12 +26,10 @@ static struct socket *rx_sock(const struct vhost_net_rx *rx)
 }
 
 /* Take packets from the tap. Returns how many there are now. */
-static unsigned int rx_take_packets(struct vhost_net_rx *rx)
+static noinline unsigned int rx_take_packets(struct vhost_net_rx *rx)
 {
 	struct ptr_ring *ring = rx->ring;
 
-	if (rx->packet_head < rx->packet_tail)
-		return rx->packet_tail - rx->packet_head;
 	rx->packet_head = 0;
 	spin_lock(&ring->consumer_lock);
 	rx->packet_tail = __ptr_ring_consume_batched(ring, rx->packet, VHOST_NET_RING_BATCH);
@@ -49,30 +47,37 @@ static size_t rx_packet_len(void *packet)
 	return __skb_array_len_with_tag(packet);
 }
 
-/*
- * Look at the next packet. Returns how many there are at least, and the length
- * of the first in *@len, without the header.
- */
-static unsigned int rx_peek(struct vhost_net_rx *rx, size_t *len)
+/* rx_peek() for a packet socket. */
+static noinline unsigned int rx_peek_queue(struct vhost_net_rx *rx, size_t *len)
 {
-	struct sk_buff_head *queue;
+	struct sk_buff_head *queue = &rx_sock(rx)->sk->sk_receive_queue;
 	unsigned long flags;
 	struct sk_buff *skb;
 	unsigned int n;
 
-	if (rx->ring) {
-		n = rx_take_packets(rx);
-		if (n)
-			*len = rx_packet_len(rx->packet[rx->packet_head]);
-		return n;
-	}
-	queue = &rx_sock(rx)->sk->sk_receive_queue;
 	spin_lock_irqsave(&queue->lock, flags);
 	skb = skb_peek(queue);
 	n = skb_queue_len(queue);
 	if (skb)
 		*len = skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
 	spin_unlock_irqrestore(&queue->lock, flags);
+	return n;
+}
+
+/*
+ * Look at the next packet. Returns how many there are at least, and the length
+ * of the first in *@len, without the header.
+ */
+static __always_inline unsigned int rx_peek(struct vhost_net_rx *rx, size_t *len)
+{
+	unsigned int n = rx->packet_tail - rx->packet_head;
+
+	if (unlikely(!rx->ring))
+		return rx_peek_queue(rx, len);
+	if (!n)
+		n = rx_take_packets(rx);
+	if (n)
+		*len = rx_packet_len(rx->packet[rx->packet_head]);
 	return n;
 }
 
@@ -86,7 +91,7 @@ static bool rx_ready(struct vhost_net_queue *q)
 }
 
 /* Let the driver know of what is filled: the chains before rx->head. */
-static void rx_flush(struct vhost_net_rx *rx)
+static noinline void rx_flush(struct vhost_net_rx *rx)
 {
 	struct devq *dq = &rx->q.vq.ring;
 
@@ -124,15 +129,18 @@ static int rx_fill(struct vhost_net_rx *rx, unsigned int want)
 
 	want = min3(want, VHOST_NET_RX_CHAINS - rx->tail, (unsigned int)DEVQ_BATCH);
 	n = devq_pop(dq, chain, want, &rx->iov[rx->nsegs], VHOST_NET_RX_SEGS - rx->nsegs);
-	for (i = 0; i < n; i++) {
-		if (chain[i].nr_out || !chain[i].in_len) {
-			devq_unpop(dq, &chain[i], n - i);
-			return i ? i : devq_fail(dq, DEVQ_E_FORMAT);
-		}
-		rx->tail++;
-		rx->nsegs += chain[i].nr_in;
+	for (i = 0; i < n && !chain[i].nr_out && chain[i].in_len; i++)
+		;
+	if (unlikely(i < n)) {
+		devq_unpop(dq, &chain[i], n - i);
+		if (!i)
+			return devq_fail(dq, DEVQ_E_FORMAT);
 	}
-	return n;
+	if (i) {
+		rx->tail += i;
+		rx->nsegs = chain[i - 1].seg + chain[i - 1].nr_in - rx->iov;
+	}
+	return n < 0 ? n : i;
 }
 
 /*
@@ -160,11 +168,11 @@ static int rx_await_buffers(struct vhost_net_rx *rx)
 }
 
 /*
- * Have enough free buffers for @need bytes at rx->head.
+ * Have enough free buffers for @need bytes at rx->head, where there are not enough yet.
  * Returns how many these are, 0 if the driver has to add some, -EMSGSIZE if such
  * a packet cannot be received at all, -EIO.
  */
-static int rx_collect(struct vhost_net_rx *rx, size_t need, unsigned int packets)
+static noinline int rx_collect(struct vhost_net_rx *rx, size_t need, unsigned int packets)
 {
 	unsigned int n = 0;
 	size_t have = 0;
@@ -214,7 +222,8 @@ static int rx_put(const struct iovec *seg, size_t skip, const void *from, size_t
 }
 
 /* The part of the header that is ours: all of it, or the number of buffers. */
-static int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg, unsigned int n)
+static noinline int rx_put_any_header(const struct vhost_net_rx *rx, const struct iovec *seg,
+				      unsigned int n)
 {
 	struct virtio_net_hdr_v1_hash_tunnel hdr = {
 		.hash_hdr.hdr.num_buffers = __cpu_to_virtio16(rx->q.vq.ring.little_endian, n),
@@ -228,23 +237,36 @@ static int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg,
 	return from < to ? rx_put(seg, from, (void *)&hdr + from, to - from) : 0;
 }
 
+static __always_inline int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg,
+					 unsigned int n)
+{
+	const size_t at = offsetof(struct virtio_net_hdr_v1, num_buffers);
+	__virtio16 __user *word = seg->iov_base + at;
+
+	/* Most often it is one word that is where words are. */
+	if (likely(rx->q.plain_hdr && seg->iov_len >= sizeof(struct virtio_net_hdr_v1) &&
+		   IS_ALIGNED((unsigned long)word, sizeof(*word))))
+		return put_user(__cpu_to_virtio16(rx->q.vq.ring.little_endian, n), word);
+	return rx_put_any_header(rx, seg, n);
+}
+
 /* Receive a packet into a buffer. Returns its length with header, or an error. */
-static ssize_t rx_receive(struct vhost_net_rx *rx, const struct iovec *seg, unsigned int nsegs,
-			  size_t need)
+static __always_inline ssize_t rx_receive(struct vhost_net_rx *rx, struct msghdr *msg,
+					  const struct iovec *seg, unsigned int nsegs, size_t need)
 {
 	struct socket *sock = rx_sock(rx);
 	size_t skip = rx->q.sock_hdr ? 0 : rx->q.hdr_len;
-	struct msghdr msg = {};
 	int got;
 
 	if (nsegs == 1)
-		iov_iter_ubuf(&msg.msg_iter, ITER_DEST, seg->iov_base, need);
+		iov_iter_ubuf(&msg->msg_iter, ITER_DEST, seg->iov_base, need);
 	else
-		iov_iter_init(&msg.msg_iter, ITER_DEST, seg, nsegs, need);
-	iov_iter_advance(&msg.msg_iter, skip);
+		iov_iter_init(&msg->msg_iter, ITER_DEST, seg, nsegs, need);
+	if (unlikely(skip))
+		iov_iter_advance(&msg->msg_iter, skip);
 	if (rx->ring)
-		msg.msg_control = rx->packet[rx->packet_head++];
-	got = sock->ops->recvmsg(sock, &msg, need - skip, MSG_DONTWAIT | MSG_TRUNC);
+		msg->msg_control = rx->packet[rx->packet_head++];
+	got = sock->ops->recvmsg(sock, msg, need - skip, MSG_DONTWAIT | MSG_TRUNC);
 	if (got < 0)
 		return got;
 	/*
@@ -269,34 +291,66 @@ static void rx_fill_used(const struct vhost_net_rx *rx, struct devq_used *used, 
 	}
 }
 
+/* Receive one packet into the first of the free buffers, which is large enough. */
+static __always_inline int rx_packet_single(struct vhost_net_rx *rx, struct msghdr *msg,
+					    size_t need)
+{
+	struct devq_chain *chain = &rx->chain[rx->head];
+	unsigned int nused = rx->nused;
+	ssize_t len = rx_receive(rx, msg, chain->seg, chain->nr_in, need);
+
+	if (unlikely(len < 0))
+		return -EIO;
+	if (unlikely(rx_put_header(rx, chain->seg, 1)))
+		return -EFAULT;
+	rx->used[nused] = devq_use(chain, len);
+	rx->nused = nused + 1;
+	rx->head++;
+	return 0;
+}
+
+/* The same into the first @n free buffers. */
+static noinline int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
+				     size_t need)
+{
+	struct devq_chain *chain = &rx->chain[rx->head];
+	unsigned int i, nsegs = 0;
+	size_t have = 0;
+	ssize_t len;
+
+	for (i = 0; i < n; i++)
+		nsegs += chain[i].nr_in;
+	len = rx_receive(rx, msg, chain->seg, nsegs, need);
+	if (len < 0)
+		return -EIO;
+	/* Fewer, if it turns out to be shorter. */
+	for (i = 0; have < len; i++)
+		have += chain[i].in_len;
+	if (rx_put_header(rx, chain->seg, i))
+		return -EFAULT;
+	rx_fill_used(rx, &rx->used[rx->nused], i, len);
+	rx->nused += i;
+	rx->head += i;
+	return 0;
+}
+
 /*
  * Receive one packet into the first @n free buffers. If that fails the packet is
  * lost and the buffers stay free, though they may have been written to.
  */
-static void rx_packet(struct vhost_net_rx *rx, unsigned int n, size_t need)
+static __always_inline void rx_packet(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
+				      size_t need)
 {
-	struct devq_chain *chain = &rx->chain[rx->head];
-	unsigned int i, nsegs = 0;
-	struct devq_used *used;
-	size_t have = 0;
-	ssize_t len;
+	int err;
 
-	if (rx->nused + n > ARRAY_SIZE(rx->used))
+	if (unlikely(n > 1 && rx->nused + n > ARRAY_SIZE(rx->used)))
 		rx_flush(rx);
-	used = &rx->used[rx->nused];
-	for (i = 0; i < n; i++)
-		nsegs += chain[i].nr_in;
-	len = rx_receive(rx, chain->seg, nsegs, need);
-	for (i = 0; len >= 0 && have < len; i++)
-		have += chain[i].in_len;
-	if (len < 0 || rx_put_header(rx, chain->seg, i)) {
-		rx_fill_used(rx, used, n, need);
-		devq_log(&rx->q.vq.ring, chain, used, n);
-		return;
+	err = likely(n == 1) ? rx_packet_single(rx, msg, need) :
+			       rx_packet_merged(rx, msg, n, need);
+	if (unlikely(err)) {
+		rx_fill_used(rx, &rx->used[rx->nused], n, need);
+		devq_log(&rx->q.vq.ring, &rx->chain[rx->head], &rx->used[rx->nused], n);
 	}
-	rx_fill_used(rx, used, i, len);
-	rx->nused += i;
-	rx->head += i;
 	if (rx->nused >= DEVQ_BATCH)
 		rx_flush(rx);
 }
@@ -321,6 +375,8 @@ static void rx_discard(struct vhost_net_rx *rx)
 /* There are no packets. Returns true if that has changed. */
 static bool rx_idle(struct vhost_net_rx *rx)
 {
+	struct devq *dq = &rx->q.vq.ring;
+
 	rx_rewind(rx);
 	switch (vhost_net_busy_poll(&rx->q, rx_ready)) {
 	case VHOST_NET_IDLE_READY:
@@ -331,6 +387,11 @@ static bool rx_idle(struct vhost_net_rx *rx)
 	case VHOST_NET_IDLE_SLEEP:
 		break;
 	}
+	/* While there are no buffers either, packets would wake us for nothing. */
+	if (!devq_pending(dq)) {
+		if (devq_enable_kick(dq) <= 0 || devq_disable_kick(dq))
+			return false;
+	}
 	/* A socket in an error state has no device any more, and no packets. */
 	vhost_poll_start(&rx->q.sock_poll, rx_sock(rx)->file);
 	return false;
@@ -339,6 +400,7 @@ static bool rx_idle(struct vhost_net_rx *rx)
 static void rx_turn(struct vhost_net_rx *rx)
 {
 	struct vhost_net_budget budget = {};
+	struct msghdr msg = {};
 	unsigned int packets;
 	size_t len;
 	int n;
@@ -355,11 +417,13 @@ static void rx_turn(struct vhost_net_rx *rx)
 		}
 		rx->q.busy_end = 0;
 		len += rx->q.hdr_len;
-		n = rx_collect(rx, len, packets);
+		n = 1;
+		if (unlikely(rx->head == rx->tail || rx->chain[rx->head].in_len < len))
+			n = rx_collect(rx, len, packets);
 		if (n <= 0 && n != -EMSGSIZE)
 			break;
 		if (n > 0)
-			rx_packet(rx, n, len);
+			rx_packet(rx, &msg, n, len);
 		else
 			rx_discard(rx);
 		if (vhost_net_spend(&budget, len)) {
