@@ -78,6 +78,22 @@ static int vhost_rearm_queues(struct vhost_dev *dev)
 	return 0;
 }
 
+/*
+ * Where threads share a processor, one that changes the table again and again would
+ * keep it for as long as the scheduler lets a thread that never sleeps. The queues, and
+ * whoever fills them, shall not notice.
+ */
+static void vhost_give_way(struct vhost_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nvqs; i++)
+		if (READ_ONCE(dev->vqs[i]->backend)) {
+			schedule();
+			return;
+		}
+}
+
 /* While writes are logged, the log has to have room for all of the regions. */
 static bool vhost_log_covers(struct vhost_dev *dev, const struct vhost_memory_region *r,
 			     unsigned int n)
@@ -116,7 +132,10 @@ int vhost_set_mem_table(struct vhost_dev *dev, void *arg, void __user *user)
 	}
 	err = memslots_commit(&dev->slots, head->nregions);
 	trace_vhost_mem_table(0, head->nregions, true, err);
-	return err ?: vhost_rearm_queues(dev);
+	if (!err)
+		err = vhost_rearm_queues(dev);
+	vhost_give_way(dev);
+	return err;
 }
 
 /**
@@ -202,5 +221,8 @@ int vhost_update_mem_regions(struct vhost_dev *dev, void *arg, void __user *user
 	if (!IS_ERR(add))
 		kvfree(add);
 	kvfree(remove);
-	return err ?: vhost_rearm_queues(dev);
+	if (!err)
+		err = vhost_rearm_queues(dev);
+	vhost_give_way(dev);
+	return err;
 }
