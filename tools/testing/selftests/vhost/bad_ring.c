@@ -9,32 +9,88 @@
 #define NUM	256
 #define PAGE	4096u
 
-FIXTURE(bad_ring) {
+struct scene {
 	struct vmm v;		/* the one that gets a bad ring */
 	struct vmm other;	/* must not notice */
 	char *page;		/* of guest memory */
 };
 
-FIXTURE_SETUP(bad_ring)
+static int scene_up(struct scene *s, uint64_t features)
 {
 	const struct vmm_config c = {
-		.features = F_VERSION_1 | F_INDIRECT | F_MRG_RXBUF,
+		.features = F_VERSION_1 | F_INDIRECT | F_MRG_RXBUF | features,
 		.num = NUM,
 	};
+	int ret;
 
-	vmm_init(&self->v);
-	vmm_init(&self->other);
-	ASSERT_EQ(0, net_ns_enter());
-	ASSERT_EQ(0, vmm_net_up(&self->v, &c));
-	ASSERT_EQ(0, vmm_net_up(&self->other, &c));
-	self->page = vmm_alloc(&self->v, 2 * PAGE, PAGE);
-	ASSERT_NE(NULL, self->page);
+	vmm_init(&s->v);
+	vmm_init(&s->other);
+	ret = net_ns_enter();
+	if (!ret)
+		ret = vmm_net_up(&s->v, &c);
+	if (!ret)
+		ret = vmm_net_up(&s->other, &c);
+	if (ret)
+		return ret;
+	s->page = vmm_alloc(&s->v, 2 * PAGE, PAGE);
+	return s->page ? 0 : -ENOMEM;
+}
+
+static void scene_down(struct scene *s)
+{
+	vmm_close(&s->v);
+	vmm_close(&s->other);
+}
+
+/* What is wrong in either layout ... */
+FIXTURE(bad_ring) {
+	struct scene s;
+};
+
+FIXTURE_VARIANT(bad_ring) {
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(bad_ring, split) { 0 };
+FIXTURE_VARIANT_ADD(bad_ring, packed) { F_PACKED };
+
+FIXTURE_SETUP(bad_ring)
+{
+	ASSERT_EQ(0, scene_up(&self->s, variant->features));
 }
 
 FIXTURE_TEARDOWN(bad_ring)
 {
-	vmm_close(&self->v);
-	vmm_close(&self->other);
+	scene_down(&self->s);
+}
+
+/* ... and in one of them. */
+FIXTURE(bad_split) {
+	struct scene s;
+};
+
+FIXTURE_SETUP(bad_split)
+{
+	ASSERT_EQ(0, scene_up(&self->s, 0));
+}
+
+FIXTURE_TEARDOWN(bad_split)
+{
+	scene_down(&self->s);
+}
+
+FIXTURE(bad_packed) {
+	struct scene s;
+};
+
+FIXTURE_SETUP(bad_packed)
+{
+	ASSERT_EQ(0, scene_up(&self->s, F_PACKED));
+}
+
+FIXTURE_TEARDOWN(bad_packed)
+{
+	scene_down(&self->s);
 }
 
 static int complain(const char *what, int value)
@@ -49,7 +105,7 @@ static int complain(const char *what, int value)
  */
 static int tx_breaks(struct vmm *v, struct vmm *other)
 {
-	uint16_t used = drv_split_used_idx(&v->vq[VQ_TX].ring);
+	uint16_t used = drv_ring_used(&v->vq[VQ_TX].ring);
 	char frame[128];
 	int ret;
 
@@ -63,8 +119,9 @@ static int tx_breaks(struct vmm *v, struct vmm *other)
 	ret = net_peer_recv(&v->net, frame, sizeof(frame), VMM_QUIET_MS);
 	if (ret != -ETIMEDOUT)
 		return complain("broken queue still sends", ret);
-	if (drv_split_used_idx(&v->vq[VQ_TX].ring) != used)
-		return complain("used entries after the error", drv_split_used_idx(&v->vq[VQ_TX].ring) - used);
+	if (drv_ring_used(&v->vq[VQ_TX].ring) != used)
+		return complain("used entries after the error",
+				drv_ring_used(&v->vq[VQ_TX].ring) - used);
 	if (vmm_ring_error(v, VQ_TX, 0))
 		return complain("error event more than once", 0);
 	ret = vmm_rx_check(v, 500, 1);
@@ -98,7 +155,7 @@ static int take_frames(struct vmm *v)
 /* The same for RX, which looks at a buffer only when a frame is there. */
 static int rx_breaks(struct vmm *v, struct vmm *other)
 {
-	uint16_t used = drv_split_used_idx(&v->vq[VQ_RX].ring);
+	uint16_t used = drv_ring_used(&v->vq[VQ_RX].ring);
 	char frame[128];
 	int ret;
 
@@ -111,8 +168,9 @@ static int rx_breaks(struct vmm *v, struct vmm *other)
 	vmm_force_kick(v, VQ_RX);
 	if (vmm_ring_error(v, VQ_RX, VMM_QUIET_MS))
 		return complain("error event more than once", 0);
-	if (drv_split_used_idx(&v->vq[VQ_RX].ring) != used)
-		return complain("used entries after the error", drv_split_used_idx(&v->vq[VQ_RX].ring) - used);
+	if (drv_ring_used(&v->vq[VQ_RX].ring) != used)
+		return complain("used entries after the error",
+				drv_ring_used(&v->vq[VQ_RX].ring) - used);
 	ret = vmm_tx_check(v, 500, 1);
 	if (ret)
 		return complain("the other queue", ret);
@@ -129,85 +187,175 @@ static int rx_breaks(struct vmm *v, struct vmm *other)
 	return ret ? complain("traffic after restart", ret) : 0;
 }
 
-#define EXPECT_TX_BREAKS()	EXPECT_EQ(0, tx_breaks(&self->v, &self->other))
-#define EXPECT_RX_BREAKS()	EXPECT_EQ(0, rx_breaks(&self->v, &self->other))
+#define EXPECT_TX_BREAKS()	EXPECT_EQ(0, tx_breaks(&self->s.v, &self->s.other))
+#define EXPECT_RX_BREAKS()	EXPECT_EQ(0, rx_breaks(&self->s.v, &self->s.other))
 
-static struct drv_ring *tx_ring(struct vmm *v)
+static struct drv_ring *tx_ring(struct scene *s)
 {
-	return &v->vq[VQ_TX].ring;
+	return &s->v.vq[VQ_TX].ring;
 }
 
-/* Write descriptor i; the buffer is the page of the fixture. */
-static void put_desc(struct vring_desc *d, uint64_t gpa, uint32_t len, uint16_t flags,
-		     uint16_t next)
+static struct drv_ring *rx_ring(struct scene *s)
 {
-	*d = (struct vring_desc) { .addr = gpa, .len = len, .flags = flags, .next = next };
+	return &s->v.vq[VQ_RX].ring;
 }
 
 #define NEXT	VRING_DESC_F_NEXT
 #define WRITE	VRING_DESC_F_WRITE
 #define INDIR	VRING_DESC_F_INDIRECT
 
-/* ---- heads and links ---- */
+static void put_desc(struct vring_desc *d, uint64_t gpa, uint32_t len, uint16_t flags,
+		     uint16_t next)
+{
+	*d = (struct vring_desc) { .addr = gpa, .len = len, .flags = flags, .next = next };
+}
 
-TEST_F(bad_ring, fault_067_head_out_of_range)
+/* A chain of one descriptor. */
+static void push1(struct drv_ring *r, uint64_t gpa, uint32_t len, uint16_t flags)
+{
+	struct vring_desc d = { .addr = gpa, .len = len, .flags = flags };
+
+	drv_ring_push_raw(r, &d, 1);
+}
+
+/* A chain of two, of 64 bytes each. */
+static void push2(struct drv_ring *r, uint64_t gpa, uint16_t first, uint16_t second)
+{
+	struct vring_desc d[2];
+
+	put_desc(&d[0], gpa, 64, first | NEXT, 1);
+	put_desc(&d[1], gpa, 64, second, 0);
+	drv_ring_push_raw(r, d, 2);
+}
+
+/* ---- heads and links of the split layout ---- */
+
+TEST_F(bad_split, fault_067_head_out_of_range)
 {
 	static const uint16_t heads[] = { NUM, NUM + 1, 0x7fff, 65535 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(heads); i++) {
-		drv_split_push_raw(tx_ring(&self->v), heads[i], 1);
+		drv_split_push_raw(tx_ring(&self->s), heads[i], 1);
 		EXPECT_TX_BREAKS() TH_LOG("head %u", heads[i]);
-		drv_split_push_raw(&self->v.vq[VQ_RX].ring, heads[i], 1);
+		drv_split_push_raw(rx_ring(&self->s), heads[i], 1);
 		EXPECT_RX_BREAKS() TH_LOG("head %u", heads[i]);
 	}
 }
 
-TEST_F(bad_ring, fault_067_next_out_of_range)
+TEST_F(bad_split, fault_067_next_out_of_range)
 {
 	static const uint16_t nexts[] = { NUM, 65535 };
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
+	struct vring_desc *d = drv_split_desc(tx_ring(&self->s));
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(nexts); i++) {
-		put_desc(&d[0], vmm_gpa(&self->v, self->page), 64, NEXT, nexts[i]);
-		drv_split_push_raw(tx_ring(&self->v), 0, 1);
+		put_desc(&d[0], vmm_gpa(&self->s.v, self->s.page), 64, NEXT, nexts[i]);
+		drv_split_push_raw(tx_ring(&self->s), 0, 1);
 		EXPECT_TX_BREAKS() TH_LOG("next %u", nexts[i]);
 	}
 }
 
-TEST_F(bad_ring, fault_067_descriptor_linked_to_itself)
+TEST_F(bad_split, fault_067_descriptor_linked_to_itself)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
+	struct vring_desc *d = drv_split_desc(tx_ring(&self->s));
 
-	put_desc(&d[7], vmm_gpa(&self->v, self->page), 64, NEXT, 7);
-	drv_split_push_raw(tx_ring(&self->v), 7, 1);
+	put_desc(&d[7], vmm_gpa(&self->s.v, self->s.page), 64, NEXT, 7);
+	drv_split_push_raw(tx_ring(&self->s), 7, 1);
 	EXPECT_TX_BREAKS();
 }
 
-TEST_F(bad_ring, fault_067_loop_of_two)
+TEST_F(bad_split, fault_067_loop_of_two)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
-	uint64_t gpa = vmm_gpa(&self->v, self->page);
+	struct vring_desc *d = drv_split_desc(tx_ring(&self->s));
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page);
 
 	put_desc(&d[3], gpa, 64, NEXT, 200);
 	put_desc(&d[200], gpa, 64, NEXT, 3);
-	drv_split_push_raw(tx_ring(&self->v), 3, 1);
+	drv_split_push_raw(tx_ring(&self->s), 3, 1);
 	EXPECT_TX_BREAKS();
 	/* Without a byte in it: only the count of links can end this. */
 	put_desc(&d[3], gpa, 0, NEXT, 200);
 	put_desc(&d[200], gpa, 0, NEXT, 3);
-	drv_split_push_raw(tx_ring(&self->v), 3, 1);
+	drv_split_push_raw(tx_ring(&self->s), 3, 1);
 	EXPECT_TX_BREAKS();
 }
 
-TEST_F(bad_ring, rx_loop)
+TEST_F(bad_split, rx_loop)
 {
-	struct vring_desc *d = drv_split_desc(&self->v.vq[VQ_RX].ring);
+	struct vring_desc *d = drv_split_desc(rx_ring(&self->s));
 
-	put_desc(&d[1], vmm_gpa(&self->v, self->page), 64, NEXT | WRITE, 1);
-	drv_split_push_raw(&self->v.vq[VQ_RX].ring, 1, 1);
+	put_desc(&d[1], vmm_gpa(&self->s.v, self->s.page), 64, NEXT | WRITE, 1);
+	drv_split_push_raw(rx_ring(&self->s), 1, 1);
 	EXPECT_RX_BREAKS();
+}
+
+/* ---- and of the packed one ---- */
+
+/* Every descriptor of the ring says that one more follows. */
+static void push_endless(struct scene *s, unsigned int index, uint32_t len, uint16_t flags)
+{
+	struct vring_desc d[NUM];
+	unsigned int i;
+
+	for (i = 0; i < NUM; i++)
+		put_desc(&d[i], vmm_gpa(&s->v, s->page), len, flags | NEXT, 0);
+	drv_ring_push_raw(&s->v.vq[index].ring, d, NUM);
+}
+
+TEST_F(bad_packed, fault_067_chain_without_an_end)
+{
+	push_endless(&self->s, VQ_TX, 64, 0);
+	/* The rest of the test wants a buffer behind this one: there is no room. */
+	event_signal(self->s.v.vq[VQ_TX].kick);
+	EXPECT_TRUE(vmm_ring_error(&self->s.v, VQ_TX, VMM_TIMEOUT_MS));
+	EXPECT_FALSE(vmm_ring_error(&self->s.v, VQ_TX, VMM_QUIET_MS));
+	ASSERT_EQ(0, vmm_reset_queue(&self->s.v, VQ_TX));
+	push_endless(&self->s, VQ_TX, 0, 0);
+	event_signal(self->s.v.vq[VQ_TX].kick);
+	EXPECT_TRUE(vmm_ring_error(&self->s.v, VQ_TX, VMM_TIMEOUT_MS));
+	ASSERT_EQ(0, vmm_reset_queue(&self->s.v, VQ_TX));
+	push_endless(&self->s, VQ_RX, 64, WRITE);
+	EXPECT_RX_BREAKS();
+}
+
+TEST_F(bad_packed, table_behind_a_descriptor)
+{
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page);
+	struct vring_desc d[2];
+
+	put_desc((void *)self->s.page, gpa + PAGE, 64, 0, 0);
+	put_desc(&d[0], gpa + PAGE, 64, NEXT, 0);
+	put_desc(&d[1], gpa, 16, INDIR, 0);
+	drv_ring_push_raw(tx_ring(&self->s), d, 2);
+	EXPECT_TX_BREAKS();
+}
+
+/* Not even what would be wrong in a table of the split layout. */
+TEST_F(bad_packed, flags_in_a_table_mean_nothing)
+{
+	static const uint16_t flags[] = { INDIR, NEXT, INDIR | NEXT };
+	struct vmm *v = &self->s.v;
+	uint64_t gpa = vmm_gpa(v, self->s.page);
+	struct drv_done done;
+	struct drv_buf b;
+	char frame[100];
+	unsigned int i;
+
+	memset(self->s.page + PAGE, 0, v->hdr_len);
+	for (i = 0; i < ARRAY_LEN(flags); i++) {
+		net_frame_fill(self->s.page + PAGE + v->hdr_len, sizeof(frame), i);
+		b = (struct drv_buf) { .gpa = gpa + PAGE, .len = v->hdr_len + sizeof(frame) };
+		ASSERT_LE(0, drv_ring_add_indirect(tx_ring(&self->s), &b, 1, self->s.page, gpa,
+						   NULL));
+		((struct vring_packed_desc *)self->s.page)->flags |= flags[i];
+		vmm_kick(v, VQ_TX);
+		EXPECT_EQ((int)sizeof(frame),
+			  net_peer_recv(&v->net, frame, sizeof(frame), VMM_TIMEOUT_MS));
+		EXPECT_EQ(0, net_frame_check(frame, sizeof(frame), i, NULL));
+		EXPECT_EQ(1, drv_ring_wait(tx_ring(&self->s), &done, VMM_TIMEOUT_MS));
+	}
+	EXPECT_FALSE(vmm_ring_error(v, VQ_TX, 0));
 }
 
 /* ---- addresses, lengths, directions ---- */
@@ -215,145 +363,130 @@ TEST_F(bad_ring, rx_loop)
 TEST_F(bad_ring, buffer_outside_memory)
 {
 	static const uint64_t gpas[] = { UINT64_C(1) << 40, UINT64_MAX, UINT64_C(1) << 63 };
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(gpas); i++) {
-		put_desc(&d[0], gpas[i], 64, 0, 0);
-		drv_split_push_raw(tx_ring(&self->v), 0, 1);
+		push1(tx_ring(&self->s), gpas[i], 64, 0);
 		EXPECT_TX_BREAKS() TH_LOG("gpa %#llx", (unsigned long long)gpas[i]);
 	}
 	/* Begins inside. */
-	put_desc(&d[0], self->v.ram_size - 32, 64, 0, 0);
-	drv_split_push_raw(tx_ring(&self->v), 0, 1);
+	push1(tx_ring(&self->s), self->s.v.ram_size - 32, 64, 0);
 	EXPECT_TX_BREAKS();
 }
 
 TEST_F(bad_ring, huge_length)
 {
 	static const uint32_t lens[] = { UINT32_MAX, 1u << 31, 0xfffff000 };
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(lens); i++) {
-		put_desc(&d[0], vmm_gpa(&self->v, self->page), lens[i], 0, 0);
-		drv_split_push_raw(tx_ring(&self->v), 0, 1);
+		push1(tx_ring(&self->s), vmm_gpa(&self->s.v, self->s.page), lens[i], 0);
 		EXPECT_TX_BREAKS() TH_LOG("length %#x", lens[i]);
 	}
 }
 
 TEST_F(bad_ring, tx_without_a_byte)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
-
-	put_desc(&d[0], vmm_gpa(&self->v, self->page), 0, 0, 0);
-	drv_split_push_raw(tx_ring(&self->v), 0, 1);
+	push1(tx_ring(&self->s), vmm_gpa(&self->s.v, self->s.page), 0, 0);
 	EXPECT_TX_BREAKS();
 }
 
 TEST_F(bad_ring, tx_with_writable_part)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
-	uint64_t gpa = vmm_gpa(&self->v, self->page);
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page);
 
-	put_desc(&d[0], gpa, 64, WRITE, 0);
-	drv_split_push_raw(tx_ring(&self->v), 0, 1);
+	push1(tx_ring(&self->s), gpa, 64, WRITE);
 	EXPECT_TX_BREAKS();
-	put_desc(&d[0], gpa, 64, NEXT, 1);
-	put_desc(&d[1], gpa, 64, WRITE, 0);
-	drv_split_push_raw(tx_ring(&self->v), 0, 1);
+	push2(tx_ring(&self->s), gpa, 0, WRITE);
 	EXPECT_TX_BREAKS();
 }
 
 TEST_F(bad_ring, fault_067_writable_before_readable)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
-	uint64_t gpa = vmm_gpa(&self->v, self->page);
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page);
 
-	put_desc(&d[0], gpa, 64, NEXT | WRITE, 1);
-	put_desc(&d[1], gpa, 64, 0, 0);
-	drv_split_push_raw(tx_ring(&self->v), 0, 1);
+	push2(tx_ring(&self->s), gpa, WRITE, 0);
 	EXPECT_TX_BREAKS();
-	d = drv_split_desc(&self->v.vq[VQ_RX].ring);
-	put_desc(&d[0], gpa, 2048, NEXT | WRITE, 1);
-	put_desc(&d[1], gpa, 64, 0, 0);
-	drv_split_push_raw(&self->v.vq[VQ_RX].ring, 0, 1);
+	push2(rx_ring(&self->s), gpa, WRITE, 0);
 	EXPECT_RX_BREAKS();
 }
 
 TEST_F(bad_ring, rx_readable)
 {
-	struct vring_desc *d = drv_split_desc(&self->v.vq[VQ_RX].ring);
-
-	put_desc(&d[0], vmm_gpa(&self->v, self->page), 2048, 0, 0);
-	drv_split_push_raw(&self->v.vq[VQ_RX].ring, 0, 1);
+	push1(rx_ring(&self->s), vmm_gpa(&self->s.v, self->s.page), 2048, 0);
 	EXPECT_RX_BREAKS();
 }
 
 /* ---- indirect tables ---- */
 
-/* A head that refers to a table of len bytes at self->page. */
-static void push_table(struct vmm *v, void *table, uint32_t len, uint16_t more_flags)
+/* Entry i of the table in the fixture's page. */
+static void put_entry(struct scene *s, unsigned int i, uint64_t gpa, uint32_t len,
+		      uint16_t flags, uint16_t next)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(v));
+	struct vring_desc d;
 
-	put_desc(&d[0], vmm_gpa(v, table), len, INDIR | more_flags, 1);
-	drv_split_push_raw(tx_ring(v), 0, 1);
+	put_desc(&d, gpa, len, flags, next);
+	drv_ring_put_entry(tx_ring(s), s->page, i, &d);
+}
+
+/* A head that refers to len bytes of that table. */
+static void push_table(struct scene *s, uint32_t len)
+{
+	push1(tx_ring(s), vmm_gpa(&s->v, s->page), len, INDIR);
 }
 
 TEST_F(bad_ring, fault_067_indirect_length)
 {
 	static const uint32_t lens[] = { 0, 1, 15, 17, 16 * 65537, 0xfffffff0, UINT32_MAX };
-	struct vring_desc *t = (void *)self->page;
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page) + PAGE;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(lens); i++) {
-		put_desc(t, vmm_gpa(&self->v, self->page) + PAGE, 64, 0, 0);
-		push_table(&self->v, t, lens[i], 0);
+		put_entry(&self->s, 0, gpa, 64, 0, 0);
+		push_table(&self->s, lens[i]);
 		EXPECT_TX_BREAKS() TH_LOG("table of %u bytes", lens[i]);
 	}
 }
 
-TEST_F(bad_ring, fault_067_nested_indirect)
+TEST_F(bad_split, fault_067_nested_indirect)
 {
-	struct vring_desc *t = (void *)self->page;
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page);
 
-	put_desc(&t[0], vmm_gpa(&self->v, &t[1]), 16, INDIR, 0);
-	put_desc(&t[1], vmm_gpa(&self->v, self->page) + PAGE, 64, 0, 0);
-	push_table(&self->v, t, 16, 0);
+	put_entry(&self->s, 0, gpa + 16, 16, INDIR, 0);
+	put_entry(&self->s, 1, gpa + PAGE, 64, 0, 0);
+	push_table(&self->s, 16);
 	EXPECT_TX_BREAKS();
 }
 
-TEST_F(bad_ring, fault_070_indirect_links)
+TEST_F(bad_split, fault_070_indirect_links)
 {
-	struct vring_desc *t = (void *)self->page;
-	uint64_t gpa = vmm_gpa(&self->v, self->page) + PAGE;
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page) + PAGE;
 
-	put_desc(&t[0], gpa, 64, NEXT, 0);		/* to itself */
-	push_table(&self->v, t, 4 * 16, 0);
+	put_entry(&self->s, 0, gpa, 64, NEXT, 0);	/* to itself */
+	push_table(&self->s, 4 * 16);
 	EXPECT_TX_BREAKS();
-	put_desc(&t[0], gpa, 0, NEXT, 3);		/* loop of two, no bytes */
-	put_desc(&t[3], gpa, 0, NEXT, 0);
-	push_table(&self->v, t, 4 * 16, 0);
+	put_entry(&self->s, 0, gpa, 0, NEXT, 3);	/* loop of two, no bytes */
+	put_entry(&self->s, 3, gpa, 0, NEXT, 0);
+	push_table(&self->s, 4 * 16);
 	EXPECT_TX_BREAKS();
-	put_desc(&t[0], gpa, 64, NEXT, 4);		/* just behind the table */
-	put_desc(&t[4], gpa, 64, 0, 0);
-	push_table(&self->v, t, 4 * 16, 0);
+	put_entry(&self->s, 0, gpa, 64, NEXT, 4);	/* just behind the table */
+	put_entry(&self->s, 4, gpa, 64, 0, 0);
+	push_table(&self->s, 4 * 16);
 	EXPECT_TX_BREAKS();
-	put_desc(&t[0], gpa, 64, NEXT, 65535);
-	push_table(&self->v, t, 4 * 16, 0);
+	put_entry(&self->s, 0, gpa, 64, NEXT, 65535);
+	push_table(&self->s, 4 * 16);
 	EXPECT_TX_BREAKS();
 }
 
 TEST_F(bad_ring, indirect_and_next)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
-	struct vring_desc *t = (void *)self->page;
-	uint64_t gpa = vmm_gpa(&self->v, self->page) + PAGE;
+	uint64_t gpa = vmm_gpa(&self->s.v, self->s.page);
+	struct vring_desc d[2];
 
-	put_desc(&t[0], gpa, 64, 0, 0);
-	put_desc(&d[1], gpa, 64, 0, 0);
-	push_table(&self->v, t, 16, NEXT);
+	put_entry(&self->s, 0, gpa + PAGE, 64, 0, 0);
+	put_desc(&d[0], gpa, 16, INDIR | NEXT, 1);
+	put_desc(&d[1], gpa + PAGE, 64, 0, 0);
+	drv_ring_push_raw(tx_ring(&self->s), d, 2);
 	EXPECT_TX_BREAKS();
 }
 
@@ -361,48 +494,44 @@ TEST_F(bad_ring, indirect_and_next)
 TEST_F(bad_ring, fault_011_pieces_of_a_chain)
 {
 	enum { MOST = 1024, HDR = 12 };
-	struct vmm *v = &self->v;
-	struct vring_desc *t;
+	struct drv_ring *r = tx_ring(&self->s);
+	struct vmm *v = &self->s.v;
+	struct drv_buf bufs[MOST + 1];
 	struct drv_done done;
 	char frame[MOST];
 	unsigned int i;
-	int head;
+	void *t;
 
-	t = vmm_alloc(v, (MOST + 1) * sizeof(*t), 16);
+	t = vmm_alloc(v, (MOST + 1) * sizeof(struct vring_desc), 16);
 	ASSERT_NE(NULL, t);
-	memset(self->page, 0, HDR);
-	net_frame_fill(self->page + HDR, sizeof(frame), 8);
+	memset(self->s.page, 0, HDR);
+	net_frame_fill(self->s.page + HDR, sizeof(frame), 8);
 	for (i = 0; i <= MOST; i++)
-		put_desc(&t[i], vmm_gpa(v, self->page) + i, 1, i < MOST ? NEXT : 0, i + 1);
-	push_table(v, t, (MOST + 1) * sizeof(*t), 0);
+		bufs[i] = (struct drv_buf) { .gpa = vmm_gpa(v, self->s.page) + i, .len = 1 };
+	ASSERT_LE(0, drv_ring_add_indirect(r, bufs, MOST + 1, t, vmm_gpa(v, t), NULL));
+	drv_ring_publish(r);
 	EXPECT_TX_BREAKS();
 
-	t[MOST - 1].flags = 0;
-	head = drv_ring_add1(tx_ring(v), vmm_gpa(v, t), MOST * sizeof(*t), false, NULL);
-	ASSERT_LE(0, head);
-	drv_split_desc(tx_ring(v))[head].flags = INDIR;
+	ASSERT_LE(0, drv_ring_add_indirect(r, bufs, MOST, t, vmm_gpa(v, t), NULL));
 	vmm_kick(v, VQ_TX);
 	EXPECT_EQ(MOST - HDR, net_peer_recv(&v->net, frame, sizeof(frame), VMM_TIMEOUT_MS));
 	EXPECT_EQ(0, net_frame_check(frame, MOST - HDR, 8, NULL));
-	EXPECT_EQ(1, drv_ring_wait(tx_ring(v), &done, VMM_TIMEOUT_MS));
+	EXPECT_EQ(1, drv_ring_wait(r, &done, VMM_TIMEOUT_MS));
 }
 
 TEST_F(bad_ring, indirect_table_outside_memory)
 {
-	struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
-
-	put_desc(&d[0], UINT64_C(1) << 40, 64, INDIR, 0);
-	drv_split_push_raw(tx_ring(&self->v), 0, 1);
+	push1(tx_ring(&self->s), UINT64_C(1) << 40, 64, INDIR);
 	EXPECT_TX_BREAKS();
-	put_desc(&d[0], self->v.ram_size - 16, 64, INDIR, 0);
-	drv_split_push_raw(tx_ring(&self->v), 0, 1);
+	push1(tx_ring(&self->s), self->s.v.ram_size - 16, 64, INDIR);
 	EXPECT_TX_BREAKS();
 }
 
 /* Longer than the ring and mostly unused, but not against the rules of vhost. */
-TEST_F(bad_ring, fault_070_long_table_works)
+TEST_F(bad_split, fault_070_long_table_works)
 {
-	struct vmm *v = &self->v;
+	struct drv_ring *r = tx_ring(&self->s);
+	struct vmm *v = &self->s.v;
 	size_t len = 65536 * sizeof(struct vring_desc);
 	struct vring_desc *t;
 	struct drv_done done;
@@ -411,33 +540,32 @@ TEST_F(bad_ring, fault_070_long_table_works)
 
 	t = vmm_alloc(v, len, 16);
 	ASSERT_NE(NULL, t);
-	memset(self->page, 0, v->hdr_len);
-	net_frame_fill(self->page + v->hdr_len, sizeof(frame), 3);
-	put_desc(&t[0], vmm_gpa(v, self->page), v->hdr_len, NEXT, 65535);
-	put_desc(&t[65535], vmm_gpa(v, self->page) + v->hdr_len, sizeof(frame), 0, 0);
-	head = drv_ring_add1(tx_ring(v), vmm_gpa(v, t), len, false, NULL);
+	memset(self->s.page, 0, v->hdr_len);
+	net_frame_fill(self->s.page + v->hdr_len, sizeof(frame), 3);
+	put_desc(&t[0], vmm_gpa(v, self->s.page), v->hdr_len, NEXT, 65535);
+	put_desc(&t[65535], vmm_gpa(v, self->s.page) + v->hdr_len, sizeof(frame), 0, 0);
+	head = drv_ring_add1(r, vmm_gpa(v, t), len, false, NULL);
 	ASSERT_LE(0, head);
-	drv_split_desc(tx_ring(v))[head].flags = INDIR;
+	*drv_ring_flags(r, head) = INDIR;
 	vmm_kick(v, VQ_TX);
 	EXPECT_EQ((int)sizeof(frame),
 		  net_peer_recv(&v->net, frame, sizeof(frame), VMM_TIMEOUT_MS));
 	EXPECT_EQ(0, net_frame_check(frame, sizeof(frame), 3, NULL));
-	EXPECT_EQ(1, drv_ring_wait(tx_ring(v), &done, VMM_TIMEOUT_MS));
+	EXPECT_EQ(1, drv_ring_wait(r, &done, VMM_TIMEOUT_MS));
 	EXPECT_FALSE(vmm_ring_error(v, VQ_TX, 0));
 }
 
 /* ---- indexes ---- */
 
-TEST_F(bad_ring, avail_index_too_far)
+TEST_F(bad_split, avail_index_too_far)
 {
 	static const uint16_t jumps[] = { NUM + 1, 2 * NUM, 0x8000, 0xffff };
+	struct vring_desc *d = drv_split_desc(tx_ring(&self->s));
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(jumps); i++) {
-		struct vring_desc *d = drv_split_desc(tx_ring(&self->v));
-
-		put_desc(&d[0], vmm_gpa(&self->v, self->page), 100, 0, 0);
-		drv_split_push_raw(tx_ring(&self->v), 0, jumps[i]);
+		put_desc(&d[0], vmm_gpa(&self->s.v, self->s.page), 100, 0, 0);
+		drv_split_push_raw(tx_ring(&self->s), 0, jumps[i]);
 		EXPECT_TX_BREAKS() TH_LOG("jump %u", jumps[i]);
 	}
 }

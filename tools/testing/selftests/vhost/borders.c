@@ -280,7 +280,8 @@ struct scene {
 };
 
 /* A device with an empty area; what the area is like is up to the test. */
-static int scene_up(struct scene *s, const unsigned int *crossings, unsigned int ncrossings)
+static int scene_up(struct scene *s, uint64_t features, const unsigned int *crossings,
+		    unsigned int ncrossings)
 {
 	int ret = net_ns_enter();
 
@@ -293,7 +294,7 @@ static int scene_up(struct scene *s, const unsigned int *crossings, unsigned int
 	s->t.ncrossings = ncrossings;
 	printf("# seed %u\n", s->c.seed);
 	if (!ret)
-		ret = vmm_net_up(&s->v, &(struct vmm_config){ .features = FEATURES });
+		ret = vmm_net_up(&s->v, &(struct vmm_config){ .features = FEATURES | features });
 	return ret ? ret : net_link_mtu(s->v.net.name, 65521);
 }
 
@@ -353,6 +354,7 @@ FIXTURE_VARIANT(borders) {
 	unsigned char canary;
 	const unsigned int *crossings;
 	unsigned int ncrossings;
+	uint64_t features;	/* beside those of all */
 };
 
 static const unsigned int cross_small[] = { 1, 2, 64, 1000 };
@@ -385,12 +387,23 @@ FIXTURE_VARIANT_ADD(borders, neighbours) {
 	.ncrossings = ARRAY_LEN(cross_page),
 };
 
+/* Small ones again. */
+FIXTURE_VARIANT_ADD(borders, packed) {
+	.size = 64,
+	.stride = 128,
+	.shuffle = true,
+	.canary = 0xc5,
+	.crossings = cross_small,
+	.ncrossings = ARRAY_LEN(cross_small),
+	.features = F_PACKED,
+};
+
 FIXTURE_SETUP(borders)
 {
 	struct scene *s = self->s = calloc(1, sizeof(*s));
 
 	ASSERT_NE(NULL, s);
-	ASSERT_EQ(0, scene_up(s, variant->crossings, variant->ncrossings));
+	ASSERT_EQ(0, scene_up(s, variant->features, variant->crossings, variant->ncrossings));
 	s->a = (struct area) {
 		.gpa = AREA_GPA,
 		.size = variant->size,
@@ -427,6 +440,13 @@ FIXTURE(moving) {
 	struct scene *s;
 };
 
+FIXTURE_VARIANT(moving) {
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(moving, split) { 0 };
+FIXTURE_VARIANT_ADD(moving, packed) { F_PACKED };
+
 FIXTURE_SETUP(moving)
 {
 	static const unsigned int crossings[] = { 0, 1, 2, 15 };
@@ -435,7 +455,7 @@ FIXTURE_SETUP(moving)
 	unsigned int i;
 
 	ASSERT_NE(NULL, s);
-	ASSERT_EQ(0, scene_up(s, crossings, ARRAY_LEN(crossings)));
+	ASSERT_EQ(0, scene_up(s, variant->features, crossings, ARRAY_LEN(crossings)));
 	*a = (struct area) { .gpa = AREA_GPA, .size = PAGE, .stride = PAGE, .count = CHURN };
 	ASSERT_EQ(0, area_layout(a, &s->c.seed, false));
 	s->c.memfd = memfd_create("moving", MFD_CLOEXEC);
@@ -479,12 +499,19 @@ FIXTURE(limits) {
 	struct scene *s;
 };
 
+FIXTURE_VARIANT(limits) {
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(limits, split) { 0 };
+FIXTURE_VARIANT_ADD(limits, packed) { F_PACKED };
+
 FIXTURE_SETUP(limits)
 {
 	struct scene *s = self->s = calloc(1, sizeof(*s));
 
 	ASSERT_NE(NULL, s);
-	ASSERT_EQ(0, scene_up(s, NULL, 0));
+	ASSERT_EQ(0, scene_up(s, variant->features, NULL, 0));
 	s->a = (struct area) {
 		.gpa = AREA_GPA, .size = 64, .stride = 128,
 		.count = MAX_PIECES + 1, .canary = 0xc5,

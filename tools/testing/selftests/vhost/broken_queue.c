@@ -17,9 +17,16 @@ FIXTURE(broken) {
 	struct vmm other;	/* must not notice */
 };
 
+FIXTURE_VARIANT(broken) {
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(broken, split) { F_VERSION_1 };
+FIXTURE_VARIANT_ADD(broken, packed) { F_VERSION_1 | F_PACKED };
+
 FIXTURE_SETUP(broken)
 {
-	const struct vmm_config c = { .features = F_VERSION_1, .num = NUM };
+	const struct vmm_config c = { .features = variant->features, .num = NUM };
 
 	vmm_init(&self->v);
 	vmm_init(&self->other);
@@ -39,13 +46,22 @@ static struct drv_ring *tx_ring(struct vmm *v)
 	return &v->vq[VQ_TX].ring;
 }
 
+/* A chain outside of all memory. */
+static void push_bad(struct drv_ring *r)
+{
+	struct vring_desc d = { .addr = UINT64_C(1) << 40, .len = 64 };
+
+	drv_ring_push_raw(r, &d, 1);
+}
+
 /* ---- ways to arm a broken queue again ---- */
 
 enum rearm { BY_BASE, BY_ADDR, BY_BACKEND, BY_TABLE };
 
 static int arm_again(struct vmm *v, enum rearm how)
 {
-	int base, ret;
+	int64_t base;
+	int ret;
 
 	switch (how) {
 	case BY_BASE:
@@ -63,26 +79,25 @@ static int arm_again(struct vmm *v, enum rearm how)
 	return -EINVAL;
 }
 
-/* The driver repairs the entry in place; after arming, the frame goes out once. */
+/*
+ * A frame that says it is to be written to. The driver repairs it in place; after arming,
+ * it goes out once.
+ */
 TEST_F(broken, armed_again_continues_where_it_stopped)
 {
 	struct vmm *v = &self->v;
-	struct vring_avail *avail = drv_split_avail(tx_ring(v));
 	struct drv_done done;
 	char frame[100];
 	int how, head;
 
 	for (how = BY_BASE; how <= BY_TABLE; how++) {
-		uint16_t slot = tx_ring(v)->avail_idx % NUM;
-
 		memset(v->scratch, 0, v->hdr_len);
 		net_frame_fill(v->scratch + v->hdr_len, sizeof(frame), how);
 		head = drv_ring_add1(tx_ring(v), vmm_gpa(v, v->scratch),
-				     v->hdr_len + sizeof(frame), false, v->scratch);
-		avail->ring[slot] = 60000;
+				     v->hdr_len + sizeof(frame), true, v->scratch);
 		vmm_force_kick(v, VQ_TX);
 		ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS)) TH_LOG("way %d", how);
-		avail->ring[slot] = head;
+		*drv_ring_flags(tx_ring(v), head) ^= VRING_DESC_F_WRITE;
 		ASSERT_EQ(0, arm_again(v, how)) TH_LOG("way %d", how);
 		event_signal(v->vq[VQ_TX].kick);
 		EXPECT_EQ((int)sizeof(frame),
@@ -124,7 +139,7 @@ TEST_F(broken, middle_of_a_batch)
 	EXPECT_EQ(0, drv_ring_get(tx_ring(v), &done));
 	EXPECT_EQ(-ETIMEDOUT, net_peer_recv(&v->net, frame, LEN, VMM_QUIET_MS));
 
-	drv_split_desc(tx_ring(v))[head[1]].flags = 0;
+	*drv_ring_flags(tx_ring(v), head[1]) ^= VRING_DESC_F_WRITE;
 	ASSERT_EQ(0, arm_again(v, BY_ADDR));
 	for (i = 1; i < N; i++) {
 		EXPECT_EQ(LEN, net_peer_recv(&v->net, frame, LEN, VMM_TIMEOUT_MS));
@@ -140,7 +155,7 @@ TEST_F(broken, refused_table_does_not_arm)
 {
 	struct vmm *v = &self->v;
 
-	drv_split_push_raw(tx_ring(v), NUM, 1);
+	push_bad(tx_ring(v));
 	event_signal(v->vq[VQ_TX].kick);
 	ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
 	v->mem.m->padding = 1;
@@ -163,7 +178,7 @@ TEST_F(broken, log_is_rate_limited)
 	ASSERT_LE(0, log);
 	/* Earlier tests may have used up what is allowed in 5 s. */
 	nap_us(5500000);
-	drv_split_push_raw(tx_ring(v), NUM, 1);
+	push_bad(tx_ring(v));
 	event_signal(v->vq[VQ_TX].kick);
 	ASSERT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
 	for (i = 0; i < 500; i++) {
@@ -213,9 +228,21 @@ FIXTURE(vanishing) {
 	char *area[3];
 };
 
+FIXTURE_VARIANT(vanishing) {
+	unsigned int area;
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(vanishing, descriptors) { 0, F_VERSION_1 };
+FIXTURE_VARIANT_ADD(vanishing, avail_ring) { 1, F_VERSION_1 };
+FIXTURE_VARIANT_ADD(vanishing, used_ring) { 2, F_VERSION_1 };
+FIXTURE_VARIANT_ADD(vanishing, packed_descriptors) { 0, F_VERSION_1 | F_PACKED };
+FIXTURE_VARIANT_ADD(vanishing, packed_driver_event) { 1, F_VERSION_1 | F_PACKED };
+FIXTURE_VARIANT_ADD(vanishing, packed_device_event) { 2, F_VERSION_1 | F_PACKED };
+
 FIXTURE_SETUP(vanishing)
 {
-	const struct vmm_config c = { .features = F_VERSION_1, .num = 64 };
+	const struct vmm_config c = { .features = variant->features, .num = 64 };
 	unsigned int i;
 
 	vmm_init(&self->v);
@@ -240,25 +267,6 @@ FIXTURE_TEARDOWN(vanishing)
 	vmm_close(&self->v);
 	vmm_close(&self->other);
 }
-
-FIXTURE_VARIANT(vanishing) {
-	unsigned int area;
-};
-
-FIXTURE_VARIANT_ADD(vanishing, descriptors)
-{
-	.area = 0,
-};
-
-FIXTURE_VARIANT_ADD(vanishing, avail_ring)
-{
-	.area = 1,
-};
-
-FIXTURE_VARIANT_ADD(vanishing, used_ring)
-{
-	.area = 2,
-};
 
 TEST_F(vanishing, fault_119_ring_page_unmapped)
 {
@@ -300,39 +308,42 @@ static int calls_check(struct vmm *v, unsigned int index)
 	return 0;
 }
 
-/* New features make a running ring start anew, for which its used index is read. */
+/*
+ * New features make a running ring start anew, for which its used index is read, or
+ * the device's event is written.
+ */
 TEST_F(vanishing, features_set_while_page_unmapped)
 {
-	const uint64_t more = F_VERSION_1 | F_EVENT_IDX;
+	const uint64_t more = variant->features | F_EVENT_IDX;
 	char *gone = self->area[variant->area];
 	struct vmm *v = &self->v;
-	bool used = variant->area == 2;
+	bool device = variant->area == 2;
 
 	drv_ring_add1(&v->vq[VQ_TX].ring, vmm_gpa(v, v->scratch), v->hdr_len + 100, false,
 		      NULL);
 	drv_ring_publish(&v->vq[VQ_TX].ring);
 	ASSERT_EQ(0, munmap(gone, PAGE));
-	EXPECT_EQ(used ? -EFAULT : 0, vhost_set_features(v->fd, more));
+	EXPECT_EQ(device ? -EFAULT : 0, vhost_set_features(v->fd, more));
 	/* Nobody kicks: its next turn comes by itself. */
 	EXPECT_TRUE(vmm_ring_error(v, VQ_TX, VMM_TIMEOUT_MS));
 	EXPECT_FALSE(vmm_ring_error(v, VQ_RX, 0));
 	/* All queues or none. */
-	if (used) {
+	if (device) {
 		EXPECT_EQ(0, calls_check(v, VQ_RX));
 	}
 	EXPECT_EQ(0, vmm_traffic_check(&self->other));
 
 	ASSERT_EQ(gone, mmap(gone, PAGE, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
-	if (!used) {
-		EXPECT_EQ(0, vhost_set_features(v->fd, F_VERSION_1));
+	if (!device) {
+		EXPECT_EQ(0, vhost_set_features(v->fd, variant->features));
 	}
 	ASSERT_EQ(0, vmm_reset_queue(v, VQ_TX));
 	EXPECT_EQ(0, calls_check(v, VQ_TX));
 	EXPECT_EQ(0, vmm_traffic_check(v));
 	/* Nor is there anything left that keeps the call from working now. */
 	EXPECT_EQ(0, vhost_set_features(v->fd, more));
-	EXPECT_EQ(0, vhost_set_features(v->fd, F_VERSION_1));
+	EXPECT_EQ(0, vhost_set_features(v->fd, variant->features));
 	EXPECT_EQ(0, vmm_traffic_check(v));
 }
 
@@ -353,7 +364,7 @@ TEST(killable_with_broken_queues)
 		if (!pid) {
 			if (vmm_net_up(&v, &(struct vmm_config){ .features = F_VERSION_1 }))
 				_exit(1);
-			drv_split_push_raw(&v.vq[VQ_TX].ring, 65535, 1);
+			push_bad(&v.vq[VQ_TX].ring);
 			/* linked to itself */
 			*drv_split_desc(&v.vq[VQ_RX].ring) = (struct vring_desc) {
 				.len = 64,

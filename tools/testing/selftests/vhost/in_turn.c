@@ -46,9 +46,16 @@ static int hold_page(int *uffd, char **page)
 	return 0;
 }
 
+FIXTURE_VARIANT(in_turn) {
+	uint64_t features;
+};
+
+FIXTURE_VARIANT_ADD(in_turn, split) { F_VERSION_1 };
+FIXTURE_VARIANT_ADD(in_turn, packed) { F_VERSION_1 | F_PACKED };
+
 FIXTURE_SETUP(in_turn)
 {
-	const struct vmm_config c = { .features = F_VERSION_1 };
+	const struct vmm_config c = { .features = variant->features };
 	int ret;
 
 	vmm_init(&self->v);
@@ -198,7 +205,8 @@ TEST_F(in_turn, detach_waits_for_the_turn)
 	EXPECT_EQ(0, c.ret);
 	/* What was begun is finished before the call returns, and counted. */
 	EXPECT_EQ(1, drv_ring_get(&self->v.vq[VQ_TX].ring, &done));
-	EXPECT_EQ(1, vhost_get_vring_base(self->v.fd, VQ_TX));
+	EXPECT_EQ(drv_ring_base(&self->v.vq[VQ_TX].ring),
+		  vhost_get_vring_base(self->v.fd, VQ_TX));
 	EXPECT_EQ(FRAME, net_peer_recv(&self->v.net, frame, FRAME, VMM_TIMEOUT_MS));
 	EXPECT_EQ(0, net_frame_check(frame, FRAME, 1, NULL));
 	ASSERT_EQ(0, vmm_start(&self->v, VQ_TX));

@@ -110,6 +110,22 @@ static void split_publish(struct drv_ring *r)
 	store_release(&drv_split_avail(r)->idx, r->avail_idx);
 }
 
+static void split_push_raw(struct drv_ring *r, const struct vring_desc *d, unsigned int n)
+{
+	memcpy(drv_split_desc(r), d, n * sizeof(*d));
+	drv_split_push_raw(r, 0, 1);
+}
+
+static void split_put_entry(void *table, unsigned int i, const struct vring_desc *d)
+{
+	((struct vring_desc *)table)[i] = *d;
+}
+
+static uint16_t *split_flags(const struct drv_ring *r, uint16_t id)
+{
+	return &drv_split_desc(r)[id].flags;
+}
+
 static bool split_need_kick(struct drv_ring *r)
 {
 	uint16_t old = r->kick_idx;
@@ -246,6 +262,9 @@ const struct drv_layout drv_split = {
 	.init = split_init,
 	.add = split_add,
 	.add_indirect = split_add_indirect,
+	.push_raw = split_push_raw,
+	.put_entry = split_put_entry,
+	.flags = split_flags,
 	.publish = split_publish,
 	.need_kick = split_need_kick,
 	.get = split_get,

@@ -4,8 +4,8 @@
  *
  * Everything a test does with a well-formed ring goes through struct drv_ring;
  * what depends on the ring layout is behind struct drv_layout. Tests that build
- * broken rings reach the raw memory through the layout's own view
- * (drv_split_desc() and friends).
+ * broken rings use drv_ring_push_raw(), or reach the raw memory through the layout's own
+ * view (drv_split_desc() and friends).
  *
  * Buffers are given in guest physical addresses, the ring areas in user
  * addresses of this process, because that is what the vhost ABI takes.
@@ -67,6 +67,12 @@ struct drv_layout {
 	/* As add, with the chain in an indirect table. */
 	int (*add_indirect)(struct drv_ring *r, const struct drv_buf *bufs, unsigned int n,
 			    void *table, uint64_t table_gpa, void *cookie);
+	/* Enter and publish one chain of these descriptors, whatever is wrong with them. */
+	void (*push_raw)(struct drv_ring *r, const struct vring_desc *d, unsigned int n);
+	/* Write entry i of an indirect table. */
+	void (*put_entry)(void *table, unsigned int i, const struct vring_desc *d);
+	/* Flags of the first descriptor of a chain in flight. */
+	uint16_t *(*flags)(const struct drv_ring *r, uint16_t id);
 	void (*publish)(struct drv_ring *r);
 	bool (*need_kick)(struct drv_ring *r);
 	/* 1 and *done, 0 when nothing is there, -EPROTO when the device broke the rules. */
@@ -97,7 +103,8 @@ const struct drv_layout *drv_layout_of(uint64_t features);
 /* State of one descriptor slot that must not be read back from shared memory. */
 struct drv_slot {
 	void *cookie;
-	uint16_t next;		/* free list, or next descriptor of the chain */
+	/* Free list, or next descriptor of the chain; packed, in flight: its first place */
+	uint16_t next;
 	uint16_t count;		/* head of a chain in flight: its descriptors; else 0 */
 	uint32_t in_len;	/* and its bytes for the device to write */
 	uint16_t order;		/* packed: ids of chains in flight, oldest first */
@@ -166,7 +173,29 @@ uint16_t drv_ring_used(const struct drv_ring *r);
 /* Chains published or added that the device has not given back. */
 unsigned int drv_ring_in_flight(const struct drv_ring *r);
 
-/* Raw view of a split ring, for tests that break it on purpose. */
+/*
+ * For tests that break rings on purpose: one chain of n descriptors, published. They lie
+ * at descriptors 0 to n - 1 of a split ring, and their links are what .next says; in a
+ * packed ring they are the next ones, and link to each other.
+ */
+static inline void drv_ring_push_raw(struct drv_ring *r, const struct vring_desc *d,
+				     unsigned int n)
+{
+	r->layout->push_raw(r, d, n);
+}
+
+static inline void drv_ring_put_entry(const struct drv_ring *r, void *table, unsigned int i,
+				      const struct vring_desc *d)
+{
+	r->layout->put_entry(table, i, d);
+}
+
+static inline uint16_t *drv_ring_flags(const struct drv_ring *r, uint16_t id)
+{
+	return r->layout->flags(r, id);
+}
+
+/* Raw view of a split ring. */
 static inline struct vring_desc *drv_split_desc(const struct drv_ring *r)
 {
 	return r->at.desc;

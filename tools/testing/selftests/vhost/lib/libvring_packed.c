@@ -94,6 +94,7 @@ static int take_id(struct drv_ring *r, unsigned int count, const struct drv_buf 
 		return -ENOSPC;
 	r->free_head = r->slots[id].next;
 	r->free_count -= count;
+	r->slots[id].next = place(r, r->desc_avail);
 	r->slots[id].cookie = cookie;
 	r->slots[id].count = count;
 	r->slots[id].in_len = 0;
@@ -143,6 +144,31 @@ static void packed_publish(struct drv_ring *r)
 		return;
 	store_release(&drv_packed_desc(r)[place(r, r->desc_published)].flags, r->first_flags);
 	r->desc_published = r->desc_avail;
+}
+
+static void packed_push_raw(struct drv_ring *r, const struct vring_desc *d, unsigned int n)
+{
+	/* A chain in flight like others: if it comes back after all, that is seen. */
+	int id = take_id(r, n, NULL, 0, NULL);
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		enter_desc(r, d[i].addr, d[i].len, d[i].flags, id < 0 ? 0 : id);
+	packed_publish(r);
+}
+
+static void packed_put_entry(void *table, unsigned int i, const struct vring_desc *d)
+{
+	((struct vring_packed_desc *)table)[i] = (struct vring_packed_desc) {
+		.addr = d->addr,
+		.len = d->len,
+		.flags = d->flags,
+	};
+}
+
+static uint16_t *packed_flags(const struct drv_ring *r, uint16_t id)
+{
+	return &drv_packed_desc(r)[r->slots[id].next].flags;
 }
 
 static bool packed_need_kick(struct drv_ring *r)
@@ -295,6 +321,9 @@ const struct drv_layout drv_packed = {
 	.init = packed_init,
 	.add = packed_add,
 	.add_indirect = packed_add_indirect,
+	.push_raw = packed_push_raw,
+	.put_entry = packed_put_entry,
+	.flags = packed_flags,
 	.publish = packed_publish,
 	.need_kick = packed_need_kick,
 	.get = packed_get,
