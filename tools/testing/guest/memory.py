@@ -67,10 +67,14 @@ class Memory:
                               property="requested-size", value=size)
 
     def settle(self, size):
-        """Wait until the device has this size or has not moved for a while."""
+        """Wait until the device has this size or has not moved for a while.
+
+        To ask again too early does no harm; to ask late is what the guest's driver,
+        which does nothing meanwhile, would otherwise spend most of the time on.
+        """
         last = moved = None
         while last != size and (moved is None or
-                                time.monotonic() - moved < 4 * self.qemu.patience):
+                                time.monotonic() - moved < 1.5 * self.qemu.patience):
             now = self.memory_devices()["vm0"]["size"]
             if now != last:
                 last, moved = now, time.monotonic()

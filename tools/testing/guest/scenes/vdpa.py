@@ -8,7 +8,8 @@ from vmm import SceneError, wait_for
 
 SOCKET = "/tmp/migration"
 # MTU, MAC, STATUS, ANY_LAYOUT, VERSION_1, ACCESS_PLATFORM, and packed rings. Without a
-# control queue: QEMU 10 does not know where a packed one that it does not shadow stands.
+# control queue: QEMU 10 resets the device before it asks where one that it does not shadow
+# stands, and where a packed ring stands cannot be read from the ring.
 PACKED_FEATURES = sum(1 << bit for bit in (3, 5, 16, 27, 32, 33, 34))
 
 
