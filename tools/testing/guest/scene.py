@@ -96,6 +96,17 @@ class BaseScene:
         ip("link set %s up" % front)
         ip("ntable change name arp_cache dev %s ucast_probes 1000" % front)
 
+    def start_net_guest(self):
+        """A guest with a vhost-net device and nothing else, and traffic."""
+        self.guest = self.qemu("a", [
+            "-m", "256M",
+            "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no,vhost=on",
+            "-device", "virtio-net-pci,netdev=n0,romfile="])
+        self.guest.start()
+        self.guest.wait_ready()
+        say("guest is up")
+        self.start_traffic()
+
     def start_traffic(self, kinds=(Upload, Download), flows=1):
         """Pings, and so many connections of each kind at any time."""
         self.pinger = Pinger(GUEST)

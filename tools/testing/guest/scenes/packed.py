@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The guest's rings are packed."""
-from scene import BaseScene, say
+from scene import BaseScene
 from vmm import wait_for
 
 # Where a packed ring begins: at 0, both wrap counters set.
@@ -31,14 +31,7 @@ class Scene(BaseScene):
             self.guest.shell.run("ringsize eth0 %d %d" % ((256, 256) if number % 2 else (128, 64)))
 
     def play(self):
-        self.guest = self.qemu("a", [
-            "-m", "256M",
-            "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no,vhost=on",
-            "-device", "virtio-net-pci,netdev=n0,romfile="])
-        self.guest.start()
-        self.guest.wait_ready()
-        say("guest is up")
-        self.start_traffic()
+        self.start_net_guest()
         wait_for("no traffic", 60 * self.patience, lambda: all(f.moved for f in self.flows))
         self.act("stopping and going on", self.stop_and_go)
         self.act("resizing queues", self.resize_queues)

@@ -24,14 +24,7 @@ class Scene(BaseScene):
             say("queues of %d and %d entries" % (rx, tx))
 
     def play(self):
-        self.guest = self.qemu("a", [
-            "-m", "256M",
-            "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no,vhost=on",
-            "-device", "virtio-net-pci,netdev=n0,romfile="])
-        self.guest.start()
-        self.guest.wait_ready()
-        say("guest is up")
-        self.start_traffic()
+        self.start_net_guest()
         self.act("resizing queues", self.resize_queues)
         self.finish_traffic()
 
