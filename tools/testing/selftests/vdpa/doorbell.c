@@ -165,20 +165,6 @@ TEST_F(bell, fault_043_no_memory)
 	close(tube[1]);
 }
 
-/* Has a child ended within some time? Its status, or -1. */
-static int ended(pid_t child, unsigned int ms)
-{
-	uint64_t end = now_ms() + ms;
-	int status;
-
-	do {
-		if (waitpid(child, &status, WNOHANG) == child)
-			return status;
-		nap_us(1000);
-	} while (now_ms() < end);
-	return -1;
-}
-
 /* Row 59: the device does not go while its doorbell is mapped, be the file closed. */
 TEST_F(bell, fault_059_mapped_is_open)
 {
@@ -195,11 +181,11 @@ TEST_F(bell, fault_059_mapped_is_open)
 		_exit(vnl_open(&nl) ? 1 : -vnl_dev_del(&nl, "b0"));
 	}
 	ASSERT_LT(0, child);
-	EXPECT_EQ(-1, ended(child, VDPA_QUIET_MS));
+	EXPECT_EQ(-1, proc_child_ended(child, VDPA_QUIET_MS));
 	*bell = 7;
 	EXPECT_EQ(7, *bell);
 	munmap((void *)bell, PAGE);
-	EXPECT_EQ(0, ended(child, VDPA_TIMEOUT_MS));
+	EXPECT_EQ(0, proc_child_ended(child, VDPA_TIMEOUT_MS));
 	EXPECT_EQ(-ENOENT, vdpa_dev_find("b0", self->dev.path, sizeof(self->dev.path)));
 	self->dev.name[0] = '\0';
 }

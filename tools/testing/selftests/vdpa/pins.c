@@ -5,73 +5,28 @@
  * nothing is pinned, is in maps.c.
  */
 #include <linux/capability.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "libvdpa.h"
-#include "test.h"
-
-#define PAGE		UINT64_C(4096)
-#define NPAGES		64
-#define RW		VHOST_ACCESS_RW
-/* Away from where the fixture has its memory. */
-#define IOVA		UINT64_C(0x40000000)
+#include "maps_scene.h"
 
 FIXTURE(pins) {
-	struct vdpa_dev dev;
-	struct vdpa v;
-	int fd;
-	char *mem;		/* NPAGES, with nothing behind and before it */
-	long pinned;		/* on the system, before this test */
+	struct maps_scene s;
 };
 
 FIXTURE_SETUP(pins)
 {
-	int ret = vdpa_reload("use_va=0", "");
+	int ret = maps_scene_up(&self->s, "use_va=0");
 
-	vdpa_init(&self->v);
-	self->dev.nl.fd = -1;
-	if (!ret)
-		ret = vdpa_dev_new(&self->dev, "vdpasim_blk", "m0", 0);
 	if (ret == -ENOENT)
 		SKIP(return, "no simulator of disks");
 	ASSERT_EQ(0, ret);
-	self->pinned = vdpa_pinned();
-	ASSERT_EQ(0, vdpa_up(&self->v, self->dev.path,
-			     &(struct vdpa_config){ .features = VDPA_F_BASE }));
-	self->fd = self->v.fd;
-	self->mem = vdpa_guarded(NPAGES, MAP_SHARED);
-	ASSERT_NE(NULL, self->mem);
 }
 
 FIXTURE_TEARDOWN(pins)
 {
-	vdpa_close(&self->v);
-	vdpa_dev_del(&self->dev);
-	if (self->mem) {
-		munmap(self->mem, NPAGES * PAGE);
-		/* Whatever was done: nothing stays pinned, and nobody charged. */
-		EXPECT_EQ(self->pinned, vdpa_pinned());
-		EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
-	}
-}
-
-static int map(int fd, uint64_t iova, uint64_t size, const void *p)
-{
-	return vdpa_map(fd, 0, iova, size, p, RW);
-}
-
-static int unmap(int fd, uint64_t iova, uint64_t size)
-{
-	return vdpa_unmap(fd, 0, iova, size);
-}
-
-/* kB of ours that are pinned, beside the fixture's own memory. */
-static long pin_kb(const struct vdpa *v)
-{
-	return vdpa_proc_kb(0, "VmPin:") - (long)(v->ram_size >> 10);
+	EXPECT_EQ(0, maps_scene_down(&self->s));
 }
 
 /* Whatever fails half-way lets go of what it had. */
@@ -80,40 +35,40 @@ TEST_F(pins, fault_048_failures_half_way)
 	unsigned int i;
 
 	/* Holes here and there; the first steps of a large range succeed. */
-	ASSERT_EQ(0, munmap(self->mem + 40 * PAGE, PAGE));
+	ASSERT_EQ(0, munmap(self->s.mem + 40 * PAGE, PAGE));
 	for (i = 0; i < 40; i += 13) {
-		EXPECT_EQ(-EFAULT, map(self->fd, IOVA, (NPAGES - i) * PAGE, self->mem + i * PAGE));
-		EXPECT_EQ(0, pin_kb(&self->v));
+		EXPECT_EQ(-EFAULT, map(self->s.fd, IOVA, (NPAGES - i) * PAGE, self->s.mem + i * PAGE));
+		EXPECT_EQ(0, pin_kb(&self->s.v));
 	}
-	EXPECT_EQ(0, unmap(self->fd, IOVA, NPAGES * PAGE));
-	EXPECT_EQ(-EFAULT, map(self->fd, IOVA, UINT64_C(64) << 30, self->mem));
-	EXPECT_EQ(0, unmap(self->fd, 0, 0));
+	EXPECT_EQ(0, unmap(self->s.fd, IOVA, NPAGES * PAGE));
+	EXPECT_EQ(-EFAULT, map(self->s.fd, IOVA, UINT64_C(64) << 30, self->s.mem));
+	EXPECT_EQ(0, unmap(self->s.fd, 0, 0));
 	EXPECT_EQ(0, vdpa_proc_kb(0, "VmPin:"));
-	EXPECT_EQ(self->pinned, vdpa_pinned());
+	EXPECT_EQ(self->s.pinned, vdpa_pinned());
 }
 
 TEST_F(pins, exact)
 {
-	char *mem = self->mem;
+	char *mem = self->s.mem;
 	unsigned int i;
 
-	ASSERT_EQ(0, map(self->fd, IOVA, NPAGES * PAGE, mem));
-	EXPECT_EQ(NPAGES * 4, pin_kb(&self->v));
+	ASSERT_EQ(0, map(self->s.fd, IOVA, NPAGES * PAGE, mem));
+	EXPECT_EQ(NPAGES * 4, pin_kb(&self->s.v));
 	/* A second time is charged a second time, and part of a page as one. */
-	ASSERT_EQ(0, map(self->fd, 2 * IOVA, 2, mem + PAGE - 1));
-	EXPECT_EQ(NPAGES * 4 + 8, pin_kb(&self->v));
-	EXPECT_EQ(0, unmap(self->fd, IOVA, 1));
-	EXPECT_EQ(8, pin_kb(&self->v));
+	ASSERT_EQ(0, map(self->s.fd, 2 * IOVA, 2, mem + PAGE - 1));
+	EXPECT_EQ(NPAGES * 4 + 8, pin_kb(&self->s.v));
+	EXPECT_EQ(0, unmap(self->s.fd, IOVA, 1));
+	EXPECT_EQ(8, pin_kb(&self->s.v));
 	/* Only what is there when it is pinned counts: it stays when the owner unmaps it. */
 	ASSERT_EQ(0, munmap(mem, PAGE));
-	EXPECT_EQ(0, unmap(self->fd, 2 * IOVA, 1));
-	EXPECT_EQ(0, pin_kb(&self->v));
+	EXPECT_EQ(0, unmap(self->s.fd, 2 * IOVA, 1));
+	EXPECT_EQ(0, pin_kb(&self->s.v));
 	for (i = 1; i < NPAGES; i++) {
-		ASSERT_EQ(0, map(self->fd, IOVA + 2 * i * PAGE, PAGE, mem + i * PAGE));
+		ASSERT_EQ(0, map(self->s.fd, IOVA + 2 * i * PAGE, PAGE, mem + i * PAGE));
 	}
-	EXPECT_EQ((NPAGES - 1) * 4, pin_kb(&self->v));
-	EXPECT_EQ(0, unmap(self->fd, IOVA, UINT64_MAX - IOVA));
-	EXPECT_EQ(0, pin_kb(&self->v));
+	EXPECT_EQ((NPAGES - 1) * 4, pin_kb(&self->s.v));
+	EXPECT_EQ(0, unmap(self->s.fd, IOVA, UINT64_MAX - IOVA));
+	EXPECT_EQ(0, pin_kb(&self->s.v));
 }
 
 /* Without CAP_IPC_LOCK, and with a limit. */
@@ -149,15 +104,15 @@ TEST_F(pins, rlimit)
 	pid_t child;
 
 	/* The child is an owner of its own: limits and capabilities do not come back. */
-	vdpa_close(&self->v);
+	vdpa_close(&self->s.v);
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child) {
 		struct vdpa v;
 
-		if (vdpa_up(&v, self->dev.path, &(struct vdpa_config){ .features = VDPA_F_BASE }))
+		if (vdpa_up(&v, self->s.dev.path, &(struct vdpa_config){ .features = VDPA_F_BASE }))
 			_exit(100);
-		_exit(limited(&v, self->mem));
+		_exit(limited(&v, self->s.mem));
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status >> 8);
@@ -169,20 +124,20 @@ TEST_F(pins, owner_gone)
 	int status, fd;
 	pid_t child;
 
-	vdpa_close(&self->v);
-	fd = vhost_open(self->dev.path, 0);
+	vdpa_close(&self->s.v);
+	fd = vhost_open(self->s.dev.path, 0);
 	ASSERT_LE(0, fd);
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child)
-		_exit(vhost_set_owner(fd) || map(fd, IOVA, NPAGES * PAGE, self->mem));
+		_exit(vhost_set_owner(fd) || map(fd, IOVA, NPAGES * PAGE, self->s.mem));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
-	EXPECT_EQ(self->pinned + NPAGES, vdpa_pinned());
+	EXPECT_EQ(self->s.pinned + NPAGES, vdpa_pinned());
 	EXPECT_EQ(-EFAULT, unmap(fd, IOVA, PAGE));
 	EXPECT_EQ(0, vdpa_get_status(fd));
 	close(fd);
-	EXPECT_EQ(self->pinned, vdpa_pinned());
+	EXPECT_EQ(self->s.pinned, vdpa_pinned());
 }
 
 FIXTURE(limit) {

@@ -300,20 +300,6 @@ static pid_t del_in_child(const char *name, int fd)
 	_exit(vnl_open(&nl) ? 1 : -vnl_dev_del(&nl, name));
 }
 
-/* Has a child ended within some time? Its status, or -1. */
-static int ended(pid_t child, unsigned int ms)
-{
-	uint64_t end = now_ms() + ms;
-	int status;
-
-	do {
-		if (waitpid(child, &status, WNOHANG) == child)
-			return status;
-		nap_us(1000);
-	} while (now_ms() < end);
-	return -1;
-}
-
 /* What opening says once nobody may any more, or the last answer. */
 static int open_refused(const char *path)
 {
@@ -336,12 +322,12 @@ TEST_F(race, fault_059_device_goes)
 	child = del_in_child(self->dev.name, self->v.fd);
 	ASSERT_LT(0, child);
 	EXPECT_EQ(-ENODEV, open_refused(self->dev.path));
-	EXPECT_EQ(-1, ended(child, VDPA_QUIET_MS));
+	EXPECT_EQ(-1, proc_child_ended(child, VDPA_QUIET_MS));
 	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 1));
 	EXPECT_EQ(0, vdpa_restart(&self->v));
 	EXPECT_EQ(0, vblk_check(&self->v, 0, 512, 2));
 	vdpa_close(&self->v);
-	EXPECT_EQ(0, ended(child, VDPA_TIMEOUT_MS));
+	EXPECT_EQ(0, proc_child_ended(child, VDPA_TIMEOUT_MS));
 	EXPECT_GT(0, vhost_open(self->dev.path, 0));
 	/* The name is free again, and the device another one. */
 	vnl_close(&self->dev.nl);
@@ -363,7 +349,7 @@ TEST_F(race, fault_059_removal_killed)
 		ASSERT_LT(0, child);
 		EXPECT_EQ(-ENODEV, open_refused(self->dev.path));
 		kill(child, SIGKILL);
-		EXPECT_EQ(SIGKILL, ended(child, VDPA_TIMEOUT_MS));
+		EXPECT_EQ(SIGKILL, proc_child_ended(child, VDPA_TIMEOUT_MS));
 		EXPECT_EQ(0, vblk_check(&self->v, 0, 512, i));
 		EXPECT_EQ(-EBUSY, vhost_open(self->dev.path, 0));
 	}

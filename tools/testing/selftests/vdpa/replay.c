@@ -12,9 +12,9 @@
 #include <sys/mman.h>
 
 #include "libvdpa.h"
+#include "libreplay.h"
 #include "test.h"
 
-#define MAX_NUMBERS	8
 #define MAX_EVENTS	64
 #define MAX_MAPS	32
 /* All of the user addresses in the recordings. */
@@ -375,10 +375,7 @@ static int command(struct scene *s, const uint64_t *n)
 	return ret < 0 ? ret : same("length", ret, 1) ?: same("answer", *in, VIRTIO_NET_OK);
 }
 
-static const struct op {
-	const char *name;
-	int (*fn)(struct scene *s, const uint64_t *n);
-} ops[] = {
+static const struct replay_op ops[] = {
 	{ "FEATURES", features }, { "SET_FEATURES", set_features },
 	{ "BACKEND", backend }, { "SET_BACKEND", set_backend },
 	{ "RANGE", range }, { "STATUS", status }, { "SET_STATUS", set_status },
@@ -541,32 +538,9 @@ static const char *const vdpa2[] = {
 
 /* ---- playing them ---- */
 
-/* 0, or what the first step gave that did not do what it did then. */
-static int step(struct scene *s, const char *line)
-{
-	uint64_t n[MAX_NUMBERS] = { 0 };
-	unsigned int i, len = strcspn(line, " ");
-	char *p = (char *)line + len;
-
-	for (i = 0; i < MAX_NUMBERS && *p; i++)
-		n[i] = strtoull(p, &p, 0);
-	for (i = 0; i < ARRAY_LEN(ops); i++)
-		if (strlen(ops[i].name) == len && !strncmp(ops[i].name, line, len))
-			return ops[i].fn(s, n);
-	return -ENOSYS;
-}
-
 static int play(struct scene *s, const char *const *lines, unsigned int count)
 {
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; !ret && i < count; i++) {
-		ret = step(s, lines[i]);
-		if (ret)
-			printf("# step %u, %s: %d\n", i, lines[i], ret);
-	}
-	return ret;
+	return replay(s, ops, ARRAY_LEN(ops), lines, count);
 }
 
 FIXTURE(replay) {

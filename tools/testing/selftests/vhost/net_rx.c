@@ -480,22 +480,6 @@ TEST_F(single, fault_076_busy_poll)
 	EXPECT_GT(100, proc_worker_cpu_ms(getpid()) - cpu);
 }
 
-/*
- * How long the other queue may wait: 10 ms, and what a few turns of 256 packets
- * take where a packet costs more than it does on real machines.
- */
-static uint64_t turns_us(uint64_t elapsed, unsigned int packets)
-{
-	return 10000 + 3 * 256 * elapsed / (packets ? packets : 1);
-}
-
-static int compare_us(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 struct flood {
 	struct vmm *v;
 	volatile bool stop;

@@ -4,9 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "test.h"
@@ -47,19 +45,6 @@ static int owner_calls(int fd, int (*check)(int ret))
 static int is_eperm(int ret)
 {
 	return ret == -EPERM;
-}
-
-/* Run fn(fd) in a child; returns its exit status, or -1. */
-static int in_child(int (*fn)(int fd), int fd)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(fn(fd));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
 }
 
 static int child_may_nothing(int fd)
@@ -123,7 +108,7 @@ TEST_F(owner, set_owner_twice)
 TEST_F(owner, other_process_refused)
 {
 	ASSERT_EQ(0, vhost_set_owner(self->fd));
-	EXPECT_EQ(0, in_child(child_may_nothing, self->fd));
+	EXPECT_EQ(0, proc_in_child(child_may_nothing, self->fd));
 	EXPECT_EQ(0, vhost_set_vring_num(self->fd, 0, 16));
 }
 
@@ -160,7 +145,7 @@ TEST_F(owner, reset_owner_hands_over)
 {
 	ASSERT_EQ(0, vhost_set_owner(self->fd));
 	ASSERT_EQ(0, vhost_reset_owner(self->fd));
-	EXPECT_EQ(0, in_child(child_takes_over, self->fd));
+	EXPECT_EQ(0, proc_in_child(child_takes_over, self->fd));
 	EXPECT_EQ(0, vhost_set_owner(self->fd));
 }
 
@@ -207,64 +192,37 @@ static int child_at_thread_limit(int fd)
 
 TEST_F(owner, fault_088_no_thread_for_worker)
 {
-	EXPECT_EQ(0, in_child(child_at_thread_limit, self->fd));
+	EXPECT_EQ(0, proc_in_child(child_at_thread_limit, self->fd));
 }
 
-#define CGROUP	"/sys/fs/cgroup/ringside-owner"
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-/* A cgroup with room for one process, us. -ENOENT when the kernel has none. */
-static int enter_full_cgroup(void)
-{
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return -errno;
-	/* Busy: it is mounted there. */
-	if ((mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) && errno != EBUSY) ||
-	    write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids"))
-		return -ENOENT;
-	if (mkdir(CGROUP, 0755) && errno != EEXIST)
-		return -errno;
-	if (write_file(CGROUP "/pids.max", "1"))
-		return -ENOENT;
-	return write_file(CGROUP "/cgroup.procs", "0");
-}
+#define CGROUP	"ringside-owner"
 
 /* Its work is its owner's: it has to be accounted and limited with the owner. */
 TEST_F(owner, fault_087_worker_in_a_full_cgroup)
 {
 	char ours[256] = "", its[256] = "";
-	int ret = enter_full_cgroup();
+	int ret = proc_enter_cgroup(CGROUP);
 
 	if (ret == -ENOENT)
 		SKIP(return, "no cgroup2 with a pids controller");
 	ASSERT_EQ(0, ret);
+	/* Room for one process, us. */
+	ASSERT_EQ(0, proc_write(PROC_CGROUPS CGROUP "/pids.max", "1"));
 	ret = vhost_set_owner(self->fd);
 	if (ret) {
 		EXPECT_TRUE(ret == -EAGAIN || ret == -ENOMEM) TH_LOG("%d", ret);
 		EXPECT_EQ(0, proc_wait_workers(gettid(), 0, VMM_TIMEOUT_MS));
-		ASSERT_EQ(0, write_file(CGROUP "/pids.max", "max"));
+		ASSERT_EQ(0, proc_write(PROC_CGROUPS CGROUP "/pids.max", "max"));
 		ASSERT_EQ(0, vhost_set_owner(self->fd));
 	}
 	EXPECT_EQ(0, proc_self_read("cgroup", ours, sizeof(ours)));
 	EXPECT_EQ(0, proc_worker_read(gettid(), "cgroup", its, sizeof(its)));
 	EXPECT_STREQ(ours, its);
-	EXPECT_NE(NULL, strstr(its, "ringside-owner"));
+	EXPECT_NE(NULL, strstr(its, CGROUP));
 	close(self->fd);
 	self->fd = -1;
 	EXPECT_EQ(0, proc_wait_workers(gettid(), 0, VMM_TIMEOUT_MS));
-	write_file("/sys/fs/cgroup/cgroup.procs", "0");
-	EXPECT_EQ(0, rmdir(CGROUP)) TH_LOG("%d", errno);
+	EXPECT_EQ(0, proc_leave_cgroup(CGROUP));
 }
 
 /* ---- with rings and traffic ---- */

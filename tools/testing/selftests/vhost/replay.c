@@ -13,10 +13,10 @@
 #include <sys/mman.h>
 
 #include "libiommu.h"
+#include "libreplay.h"
 #include "test.h"
 
 #define PAGE		IOMMU_PAGE
-#define MAX_NUMBERS	16
 #define MAX_RAM		4
 #define MAX_EVENTS	32
 #define SPACE		(UINT64_C(8) << 30)
@@ -310,10 +310,7 @@ static int serve(struct scene *s, const uint64_t *n)
 	return -pthread_create(&s->thread, NULL, answer, s);
 }
 
-static const struct op {
-	const char *name;
-	int (*fn)(struct scene *s, const uint64_t *n);
-} ops[] = {
+static const struct replay_op ops[] = {
 	{ "GET_FEATURES", get_features },
 	{ "SET_FEATURES", set_features },
 	{ "GET_BACKEND_FEATURES", get_backend_features },
@@ -443,32 +440,9 @@ static const uint64_t iommu_pages[][2] = {
 
 /* ---- playing them ---- */
 
-/* 0, or what the first step gave that did not do what it did then. */
-static int step(struct scene *s, const char *line)
-{
-	uint64_t n[MAX_NUMBERS] = { 0 };
-	unsigned int i, len = strcspn(line, " ");
-	char *p = (char *)line + len;
-
-	for (i = 0; i < MAX_NUMBERS && *p; i++)
-		n[i] = strtoull(p, &p, 0);
-	for (i = 0; i < ARRAY_LEN(ops); i++)
-		if (strlen(ops[i].name) == len && !strncmp(ops[i].name, line, len))
-			return ops[i].fn(s, n);
-	return -ENOSYS;
-}
-
 static int play(struct scene *s, const char *const *lines, unsigned int count)
 {
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; !ret && i < count; i++) {
-		ret = step(s, lines[i]);
-		if (ret)
-			printf("# step %u, %s: %d\n", i, lines[i], ret);
-	}
-	return ret;
+	return replay(s, ops, ARRAY_LEN(ops), lines, count);
 }
 
 FIXTURE(replay) {

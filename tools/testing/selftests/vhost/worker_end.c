@@ -66,30 +66,15 @@ FIXTURE_TEARDOWN(end)
 /* A device with three workers: one receives, one transmits, one is idle. */
 static int owner_up(struct vmm *v, int kind)
 {
-	unsigned int i;
+	const struct vmm_config c = {
+		.features = F_VERSION_1,
+		.num = 64,
+		.ram_size = 1 << 20,
+		.workers = WORKERS_OF(kind),
+	};
 	int ret;
 
-	vmm_init(v);
-	v->fd = vhost_open(VHOST_NET_PATH, 0);
-	if (v->fd < 0)
-		return v->fd;
-	v->features = F_VERSION_1;
-	v->hdr_len = vmm_hdr_len(v->features);
-	ret = vhost_set_fork_from_owner(v->fd, kind);
-	if (!ret)
-		ret = vhost_set_owner(v->fd);
-	if (!ret)
-		ret = vhost_set_features(v->fd, v->features);
-	if (!ret)
-		ret = vmm_ram(v, 0, 1 << 20);
-	if (!ret)
-		ret = vmm_set_mem(v);
-	for (i = 0; !ret && i < VMM_NVQS; i++)
-		ret = vmm_ring(v, i, 64, 0);
-	if (!ret)
-		ret = net_backend_open(&v->net, NET_TAP, v->hdr_len);
-	for (i = 0; !ret && i < VMM_NVQS; i++)
-		ret = vmm_start(v, i);
+	ret = vmm_net_up(v, &c);
 	if (!ret && (vhost_new_worker(v->fd) != 1 || vhost_new_worker(v->fd) != 2))
 		ret = -ENODEV;
 	return ret ? ret : vhost_attach_vring_worker(v->fd, VQ_TX, 1);

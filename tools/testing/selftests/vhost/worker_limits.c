@@ -7,10 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "test.h"
 
@@ -39,18 +36,6 @@ FIXTURE_SETUP(limits)
 FIXTURE_TEARDOWN(limits)
 {
 	close(self->fd);
-}
-
-static int in_child(int (*fn)(int fd), int fd)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(fn(fd));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
 }
 
 /* Make workers until there are no more; then there is room again after a free. */
@@ -91,7 +76,7 @@ static int child_at_limit(int fd)
 
 TEST_F(limits, fault_088_thread_limit)
 {
-	EXPECT_EQ(0, in_child(child_at_limit, self->fd));
+	EXPECT_EQ(0, proc_in_child(child_at_limit, self->fd));
 }
 
 /* Threads of the kernel's are nobody's: there are as many as queues, and one. */
@@ -151,51 +136,26 @@ TEST_F_TIMEOUT(limits, signals_do_no_harm, 60)
 	EXPECT_EQ(0, ret) TH_LOG("round %d", i);
 }
 
-#define CGROUP	"/sys/fs/cgroup/ringside-workers"
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-static int enter_cgroup(void)
-{
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return -errno;
-	/* Busy: it is mounted there. */
-	if ((mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) && errno != EBUSY) ||
-	    write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids"))
-		return -ENOENT;
-	if (mkdir(CGROUP, 0755) && errno != EEXIST)
-		return -errno;
-	return write_file(CGROUP "/cgroup.procs", "0");
-}
+#define CGROUP	"ringside-workers"
 
 /* Each worker is in the cgroup its owner is in, and limited with it where it forks. */
 TEST_F_TIMEOUT(limits, fault_087_cgroup_of_workers, 60)
 {
 	bool task = variant->kind == VHOST_FORK_OWNER_TASK;
 	char line[256] = "";
-	int ret = enter_cgroup(), i;
+	int ret = proc_enter_cgroup(CGROUP), i;
 
 	if (ret == -ENOENT)
 		SKIP(return, "no cgroup2 with a pids controller");
 	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, vhost_set_owner(self->fd));
-	ASSERT_EQ(0, write_file(CGROUP "/pids.max", "2"));
+	ASSERT_EQ(0, proc_write(PROC_CGROUPS CGROUP "/pids.max", "2"));
 	ret = vhost_new_worker(self->fd);
 	for (i = 0; task && i < 3; i++) {
 		EXPECT_EQ(-EAGAIN, ret);
 		ret = vhost_new_worker(self->fd);
 	}
-	ASSERT_EQ(0, write_file(CGROUP "/pids.max", "max"));
+	ASSERT_EQ(0, proc_write(PROC_CGROUPS CGROUP "/pids.max", "max"));
 	if (task)
 		ret = vhost_new_worker(self->fd);
 	EXPECT_EQ(1, ret);
@@ -208,8 +168,7 @@ TEST_F_TIMEOUT(limits, fault_087_cgroup_of_workers, 60)
 	EXPECT_NE(NULL, strstr(line, "ringside-workers")) TH_LOG("%s", line);
 	ASSERT_EQ(0, vhost_reset_owner(self->fd));
 	EXPECT_EQ(0, proc_wait_workers(gettid(), 0, VMM_TIMEOUT_MS));
-	write_file("/sys/fs/cgroup/cgroup.procs", "0");
-	EXPECT_EQ(0, rmdir(CGROUP)) TH_LOG("%d", errno);
+	EXPECT_EQ(0, proc_leave_cgroup(CGROUP));
 }
 
 TEST_HARNESS_MAIN

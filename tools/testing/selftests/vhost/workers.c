@@ -5,7 +5,6 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include "libhold.h"
 #include "test.h"
@@ -61,18 +60,6 @@ TEST_F(workers, nothing_before_set_owner)
 	EXPECT_EQ(-EINVAL, vhost_ioctl(self->fd, VHOST_NEW_WORKER, NULL));
 }
 
-static int in_child(int (*fn)(int fd), int fd)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(fn(fd));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
 static int child_may_nothing(int fd)
 {
 	if (vhost_new_worker(fd) != -EPERM || vhost_free_worker(fd, 1) != -EPERM)
@@ -86,7 +73,7 @@ TEST_F(workers, other_process_refused)
 {
 	ASSERT_EQ(0, vhost_set_owner(self->fd));
 	ASSERT_EQ(1, vhost_new_worker(self->fd));
-	EXPECT_EQ(0, in_child(child_may_nothing, self->fd));
+	EXPECT_EQ(0, proc_in_child(child_may_nothing, self->fd));
 	EXPECT_EQ(0, vhost_get_vring_worker(self->fd, 0));
 	EXPECT_EQ(0, vhost_free_worker(self->fd, 1));
 }
@@ -222,35 +209,6 @@ FIXTURE_VARIANT(moving) {
 FIXTURE_VARIANT_ADD(moving, task) { .kind = VHOST_FORK_OWNER_TASK };
 FIXTURE_VARIANT_ADD(moving, kthread) { .kind = VHOST_FORK_OWNER_KTHREAD };
 
-/* vmm_net_up() with workers of this kind: two, the second of them idle. */
-static int moving_up(struct vmm *v, int kind)
-{
-	unsigned int i;
-	int ret;
-
-	v->fd = vhost_open(VHOST_NET_PATH, 0);
-	if (v->fd < 0)
-		return v->fd;
-	v->features = F_VERSION_1 | F_EVENT_IDX;
-	v->hdr_len = vmm_hdr_len(v->features);
-	ret = vhost_set_fork_from_owner(v->fd, kind);
-	if (!ret)
-		ret = vhost_set_owner(v->fd);
-	if (!ret)
-		ret = vhost_set_features(v->fd, v->features);
-	if (!ret)
-		ret = vmm_ram(v, 0, 4 << 20);
-	if (!ret)
-		ret = vmm_set_mem(v);
-	for (i = 0; !ret && i < VMM_NVQS; i++)
-		ret = vmm_ring(v, i, 256, 0);
-	if (!ret)
-		ret = net_backend_open(&v->net, NET_TAP, v->hdr_len);
-	for (i = 0; !ret && i < VMM_NVQS; i++)
-		ret = vmm_start(v, i);
-	return ret ? ret : vhost_new_worker(v->fd);
-}
-
 FIXTURE_SETUP(moving)
 {
 	vmm_init(&self->v);
@@ -258,7 +216,10 @@ FIXTURE_SETUP(moving)
 	if (variant->kind == VHOST_FORK_OWNER_TASK && !proc_has_task_workers())
 		SKIP(return, "no such threads in this kernel");
 	ASSERT_EQ(0, net_ns_enter());
-	ASSERT_EQ(1, moving_up(&self->v, variant->kind));
+	ASSERT_EQ(0, vmm_net_up(&self->v, &(struct vmm_config) {
+		.features = F_VERSION_1 | F_EVENT_IDX, .workers = WORKERS_OF(variant->kind) }));
+	/* The second one is idle. */
+	ASSERT_EQ(1, vhost_new_worker(self->v.fd));
 }
 
 FIXTURE_TEARDOWN(moving)

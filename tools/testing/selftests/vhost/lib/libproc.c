@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libproc.h"
@@ -269,4 +273,68 @@ int kmsg_count(int fd, const char *text)
 		line[len] = '\0';
 		n += strstr(line, text) != NULL;
 	}
+}
+
+int proc_in_child(int (*fn)(int fd), int fd)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fn(fd));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+int proc_child_ended(pid_t child, unsigned int timeout_ms)
+{
+	uint64_t end = now_ms() + timeout_ms;
+	int status;
+
+	do {
+		if (waitpid(child, &status, WNOHANG) == child)
+			return status;
+		nap_us(1000);
+	} while (now_ms() < end);
+	return -1;
+}
+
+int proc_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int proc_enter_cgroup(const char *name)
+{
+	char path[128];
+	int n;
+
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -errno;
+	/* Busy: it is mounted there. */
+	if ((mount("cgroup2", PROC_CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY) ||
+	    proc_write(PROC_CGROUPS "cgroup.subtree_control", "+pids"))
+		return -ENOENT;
+	n = snprintf(path, sizeof(path), PROC_CGROUPS "%s", name);
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return -errno;
+	snprintf(path + n, sizeof(path) - n, "/cgroup.procs");
+	return proc_write(path, "0");
+}
+
+int proc_leave_cgroup(const char *name)
+{
+	char path[128];
+
+	proc_write(PROC_CGROUPS "cgroup.procs", "0");
+	snprintf(path, sizeof(path), PROC_CGROUPS "%s", name);
+	return rmdir(path) ? -errno : 0;
 }

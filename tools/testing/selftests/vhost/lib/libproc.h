@@ -37,6 +37,20 @@ int proc_wait_workers(pid_t owner, int want, unsigned int timeout_ms);
 long proc_slab(const char *cache);
 /* Users of a module; -ENOENT when it is not a loaded module. */
 int proc_module_users(const char *module);
+/* Run fn(fd) in a child; returns its exit status, or -1. */
+int proc_in_child(int (*fn)(int fd), int fd);
+/* Has a child ended within some time? Its status as of waitpid(), or -1. */
+int proc_child_ended(pid_t child, unsigned int timeout_ms);
+/* Write text to a file that is there. 0 or -errno. */
+int proc_write(const char *path, const char *text);
+#define PROC_CGROUPS	"/sys/fs/cgroup/"
+/*
+ * Move this thread into a new cgroup, PROC_CGROUPS and name, that can limit processes. 0,
+ * -ENOENT when the kernel has none such, or another -errno.
+ */
+int proc_enter_cgroup(const char *name);
+/* And back; the cgroup is removed. */
+int proc_leave_cgroup(const char *name);
 /* A number in /sys/module/MODULE/parameters/NAME, or -errno. */
 long proc_param(const char *module, const char *name);
 /* "TEXT" into the kernel log, so that a splat can be matched with a test. */

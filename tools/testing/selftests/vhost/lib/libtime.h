@@ -41,4 +41,21 @@ static inline unsigned int stress_ms(unsigned int def)
 	return stress_seconds(0) ? 1000 * stress_seconds(0) : def;
 }
 
+/* For qsort() of times. */
+static inline int compare_us(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * How long a queue may wait for another one of which so many packets took so long: 10 ms,
+ * and what a few turns of 256 packets take where one costs more than on real machines.
+ */
+static inline uint64_t turns_us(uint64_t elapsed, unsigned int packets)
+{
+	return 10000 + 3 * 256 * elapsed / (packets ? packets : 1);
+}
+
 #endif

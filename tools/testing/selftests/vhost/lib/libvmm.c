@@ -34,7 +34,9 @@ int vmm_open(struct vmm *v, uint64_t features)
 	v->fd = ret;
 	v->features = features;
 	v->hdr_len = vmm_hdr_len(features);
-	ret = vhost_set_owner(v->fd);
+	ret = v->workers ? vhost_set_fork_from_owner(v->fd, v->workers - 1) : 0;
+	if (!ret)
+		ret = vhost_set_owner(v->fd);
 	return ret ? ret : vhost_set_features(v->fd, features);
 }
 
@@ -181,6 +183,7 @@ int vmm_up(struct vmm *v, const struct vmm_config *c)
 	int ret;
 
 	vmm_init(v);
+	v->workers = c->workers;
 	ret = vmm_open(v, c->features);
 	if (!ret)
 		ret = vmm_ram(v, c->ram_gpa, c->ram_size ? c->ram_size : 4 << 20);

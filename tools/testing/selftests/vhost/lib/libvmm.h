@@ -22,6 +22,9 @@
 #define VMM_TIMEOUT_MS	5000	/* for things that happen at once */
 #define VMM_QUIET_MS	100	/* for things that must not happen */
 
+/* Of VHOST_FORK_OWNER_TASK or _KTHREAD, one of which is 0. */
+#define WORKERS_OF(kind)	((unsigned int)(kind) + 1)
+
 struct vmm_vq {
 	struct drv_ring ring;
 	struct vhost_vring_addr addr;
@@ -33,6 +36,7 @@ struct vmm {
 	int fd;
 	uint64_t features;
 	unsigned int hdr_len;		/* of the header in the guest's buffers */
+	unsigned int workers;		/* WORKERS_OF(), or 0: what the module's default is */
 	bool iommu;			/* ring areas, too, are told by guest address */
 	struct mem_table mem;
 	/* The first region, from which rings and buffers are handed out. */
@@ -52,6 +56,7 @@ struct vmm_config {
 	size_t ram_size;		/* 4 MiB */
 	uint64_t ram_gpa;		/* 0 */
 	enum net_kind net;		/* tap */
+	unsigned int workers;		/* WORKERS_OF(); as the module's default */
 };
 
 /* Size of the net header in guest buffers under these features. */
