@@ -14,8 +14,6 @@
 #define F_WRITE		VRING_DESC_F_WRITE
 #define F_INDIRECT	VRING_DESC_F_INDIRECT
 
-#define BAD_NUM		8
-
 RING_GEN_PARAMS(event, &mock_packed, EVENT, -1);
 /* Only user memory can be gone when it is used. */
 RING_GEN_PARAMS(user, &mock_packed, 0, DEVQ_MEM_USER);
@@ -37,14 +35,6 @@ static u16 flags_at(struct ring *r, unsigned int i)
 }
 
 /* Everything below gets the address of a good buffer of 64 bytes. */
-struct bad_chain {
-	const char *name;
-	enum devq_error error;
-	/* Descriptor 2 is the chain's first one, those behind it are free. */
-	void (*make)(struct kunit *test, struct ring *r, u64 buf);
-	/* It is a buffer that is not mapped: not always an error, see phys_kunit.c. */
-	bool buffer;
-};
 
 static void order_plain(struct kunit *test, struct ring *r, u64 buf)
 {
@@ -161,7 +151,7 @@ static void unmapped_in_table(struct kunit *test, struct ring *r, u64 buf)
 	put_in(r, &t, 0, r->hole, 1, F_WRITE);
 }
 
-static const struct bad_chain bad_chains[] = {
+static const struct ring_bad bad_chains[] = {
 	{ "readable behind writable", DEVQ_E_ORDER, order_plain },
 	{ "readable behind empty writable", DEVQ_E_ORDER, order_empty },
 	{ "readable behind writable in a table", DEVQ_E_ORDER, order_in_table },
@@ -182,60 +172,15 @@ static const struct bad_chain bad_chains[] = {
 	{ "buffer of a table not mapped", DEVQ_E_UNMAPPED, unmapped_in_table, true },
 };
 
-static void expect_broken(struct kunit *test, struct ring *r, enum devq_error error,
-			  const char *name)
+static void cure(struct ring *r, u64 buf)
 {
-	struct devq_pos pos = r->dq.pos;
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		KUNIT_EXPECT_EQ_MSG(test, ring_pop(r, 64, RING_IOV), -EIO, "%s", name);
-		KUNIT_EXPECT_STREQ_MSG(test, devq_error_name(r->dq.error), devq_error_name(error),
-				       "%s", name);
-		KUNIT_EXPECT_MEMEQ(test, &r->dq.pos, &pos, sizeof(pos));
-		KUNIT_EXPECT_EQ(test, ring_want_signal(r), -EIO);
-		/* Told to try again, it finds the same. */
-		if (!i)
-			devq_clear_error(&r->dq);
-	}
-	ring_expect_none_done(test, r);
-}
-
-/* Two good chains, of descriptors 0 and 1, a bad one, of descriptor 2, and its cure. */
-static void try_bad(struct kunit *test, const struct bad_chain *bad, u16 base)
-{
-	struct ring *r = ring_open(test, BAD_NUM, base);
-	struct mock_buf buf = ring_buf(test, r, 64, false);
-	void *token[3];
-	unsigned int i;
-
-	for (i = 0; i < 3; i++)
-		token[i] = ring_add(test, r, &buf, 1, false);
-	bad->make(test, r, buf.addr);
-	KUNIT_ASSERT_EQ_MSG(test, ring_pop(r, 64, RING_IOV), 2, "%s", bad->name);
-	KUNIT_EXPECT_EQ(test, r->dq.error, DEVQ_OK);
-	KUNIT_EXPECT_EQ(test, ring_push(r, r->chain, 2, 0), 0);
-	ring_expect_done(test, r, token[0], 0);
-	ring_expect_done(test, r, token[1], 0);
-	expect_broken(test, r, bad->error, bad->name);
-
-	put(r, 2, buf.addr, 64, 0);
-	devq_clear_error(&r->dq);
-	KUNIT_ASSERT_EQ_MSG(test, ring_pop(r, 64, RING_IOV), 1, "%s", bad->name);
-	KUNIT_EXPECT_EQ(test, r->chain[0].out_len, 64);
-	KUNIT_EXPECT_EQ(test, ring_push(r, r->chain, 1, 0), 0);
-	ring_expect_done(test, r, token[2], 0);
+	put(r, 2, buf, 64, 0);
 }
 
 /* In a round of either parity. */
 static void bad_chain(struct kunit *test)
 {
-	const struct ring_variant *v = test->param_value;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(bad_chains); i++)
-		if (!bad_chains[i].buffer || v->memory->type != DEVQ_MEM_PHYS)
-			try_bad(test, &bad_chains[i], i & 1 ? BAD_NUM : 0);
+	ring_try_bad(test, bad_chains, ARRAY_SIZE(bad_chains), RING_BAD_NUM, cure);
 }
 
 /* A chain without an end is as long as the ring, wherever it begins. */
@@ -252,7 +197,7 @@ static void loop(struct kunit *test)
 
 		for (k = 0; k < num; k++)
 			put(r, k, buf.addr, 0, F_NEXT);
-		expect_broken(test, r, DEVQ_E_LOOP, "linked on and on");
+		ring_expect_broken(test, r, DEVQ_E_LOOP, "linked on and on");
 		/* The longest that there may be ends with the last descriptor of all. */
 		k = (num / 2 + num - 1) % num;
 		put(r, k, buf.addr, 0, 0);

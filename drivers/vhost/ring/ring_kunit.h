@@ -149,6 +149,28 @@ void ring_one_through(struct kunit *test, struct ring *r);
 void ring_expect_done(struct kunit *test, struct ring *r, void *token, u32 len);
 void ring_expect_none_done(struct kunit *test, struct ring *r);
 
+#define RING_BAD_NUM	8	/* descriptors of the rings of ring_try_bad() */
+
+/**
+ * struct ring_bad - something a driver must not do
+ * @name: for messages
+ * @error: what the engine says of it
+ * @make: do it to the third chain of the ring, which is descriptor 2; those behind it are
+ *	free, and @buf is the address of a good buffer of 64 bytes
+ * @buffer: it is a buffer that is not mapped: not always an error, see phys_kunit.c
+ */
+struct ring_bad {
+	const char *name;
+	enum devq_error error;
+	void (*make)(struct kunit *test, struct ring *r, u64 buf);
+	bool buffer;
+};
+
+void ring_expect_broken(struct kunit *test, struct ring *r, enum devq_error error,
+			const char *name);
+void ring_try_bad(struct kunit *test, const struct ring_bad *bad, unsigned int n, u16 odd_base,
+		  void (*cure)(struct ring *r, u64 buf));
+
 static inline bool ring_is_packed(const struct ring *r)
 {
 	return r->variant->layout->features & BIT_ULL(VIRTIO_F_RING_PACKED);

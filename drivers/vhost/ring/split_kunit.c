@@ -15,8 +15,6 @@
 #define F_WRITE		VRING_DESC_F_WRITE
 #define F_INDIRECT	VRING_DESC_F_INDIRECT
 
-#define BAD_NUM		8
-
 /* Write a descriptor of the ring. */
 static void put(struct ring *r, unsigned int i, u64 addr, u32 len, u16 flags, u16 next)
 {
@@ -40,18 +38,10 @@ RING_GEN_PARAMS(event, &mock_split, EVENT, -1);
 RING_GEN_PARAMS(user, &mock_split, 0, DEVQ_MEM_USER);
 
 /* Everything below gets the address of a good buffer of 64 bytes. */
-struct bad_chain {
-	const char *name;
-	enum devq_error error;
-	/* Descriptor 2 is the chain's head unless this changes that. */
-	void (*make)(struct kunit *test, struct ring *r, u64 buf);
-	/* It is a buffer that is not mapped: not always an error, see phys_kunit.c. */
-	bool buffer;
-};
 
 static void head_num(struct kunit *test, struct ring *r, u64 buf)
 {
-	put_avail(r, r->drv.published - 1, BAD_NUM);
+	put_avail(r, r->drv.published - 1, RING_BAD_NUM);
 }
 
 static void head_max(struct kunit *test, struct ring *r, u64 buf)
@@ -62,12 +52,12 @@ static void head_max(struct kunit *test, struct ring *r, u64 buf)
 /* Bits beyond the mask must not be dropped: 8 + 2 is not 2. */
 static void head_masked(struct kunit *test, struct ring *r, u64 buf)
 {
-	put_avail(r, r->drv.published - 1, BAD_NUM + 2);
+	put_avail(r, r->drv.published - 1, RING_BAD_NUM + 2);
 }
 
 static void next_num(struct kunit *test, struct ring *r, u64 buf)
 {
-	put(r, 2, buf, 8, F_NEXT, BAD_NUM);
+	put(r, 2, buf, 8, F_NEXT, RING_BAD_NUM);
 }
 
 static void next_max(struct kunit *test, struct ring *r, u64 buf)
@@ -100,8 +90,8 @@ static void loop_long(struct kunit *test, struct ring *r, u64 buf)
 {
 	unsigned int i;
 
-	for (i = 2; i < BAD_NUM; i++)
-		put(r, i, buf, 8, F_NEXT | F_WRITE, i + 1 < BAD_NUM ? i + 1 : 2);
+	for (i = 2; i < RING_BAD_NUM; i++)
+		put(r, i, buf, 8, F_NEXT | F_WRITE, i + 1 < RING_BAD_NUM ? i + 1 : 2);
 }
 
 /* Without bytes no array grows, and only the count of descriptors ends it. */
@@ -252,7 +242,7 @@ static void unmapped_in_table(struct kunit *test, struct ring *r, u64 buf)
 
 static void avail_beyond(struct kunit *test, struct ring *r, u64 buf)
 {
-	mock_raw(u16, r->drv.avail->idx) = mock16(&r->drv, r->drv.published + BAD_NUM);
+	mock_raw(u16, r->drv.avail->idx) = mock16(&r->drv, r->drv.published + RING_BAD_NUM);
 }
 
 static void avail_back(struct kunit *test, struct ring *r, u64 buf)
@@ -260,7 +250,7 @@ static void avail_back(struct kunit *test, struct ring *r, u64 buf)
 	mock_raw(u16, r->drv.avail->idx) = mock16(&r->drv, r->drv.published - 4);
 }
 
-static const struct bad_chain bad_chains[] = {
+static const struct ring_bad bad_chains[] = {
 	{ "head is the ring's size", DEVQ_E_HEAD, head_num },
 	{ "head is 65535", DEVQ_E_HEAD, head_max },
 	{ "head with a bit too many", DEVQ_E_HEAD, head_masked },
@@ -294,65 +284,20 @@ static const struct bad_chain bad_chains[] = {
 	{ "buffer of a table not mapped", DEVQ_E_UNMAPPED, unmapped_in_table, true },
 };
 
-static const struct bad_chain bad_indices[] = {
+static const struct ring_bad bad_indices[] = {
 	{ "more than the ring holds", DEVQ_E_AVAIL, avail_beyond },
 	{ "index goes back", DEVQ_E_AVAIL, avail_back },
 };
 
-static void expect_broken(struct kunit *test, struct ring *r, const struct bad_chain *bad)
+static void cure(struct ring *r, u64 buf)
 {
-	u16 avail = r->dq.pos.avail;
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		KUNIT_EXPECT_EQ_MSG(test, ring_pop(r, 64, RING_IOV), -EIO, "%s", bad->name);
-		KUNIT_EXPECT_STREQ_MSG(test, devq_error_name(r->dq.error),
-				       devq_error_name(bad->error), "%s", bad->name);
-		KUNIT_EXPECT_EQ(test, r->dq.pos.avail, avail);
-		KUNIT_EXPECT_EQ(test, ring_want_signal(r), -EIO);
-		/* Told to try again, it finds the same. */
-		if (!i)
-			devq_clear_error(&r->dq);
-	}
-	ring_expect_none_done(test, r);
-}
-
-/* Two good chains, of descriptors 0 and 1, a bad one, of descriptor 2, and its cure. */
-static void try_bad(struct kunit *test, const struct bad_chain *bad, u16 base)
-{
-	struct ring *r = ring_open(test, BAD_NUM, base);
-	struct mock_buf buf = ring_buf(test, r, 64, false);
-	void *token[3];
-	unsigned int i;
-
-	for (i = 0; i < 3; i++)
-		token[i] = ring_add(test, r, &buf, 1, false);
-	bad->make(test, r, buf.addr);
-	KUNIT_ASSERT_EQ_MSG(test, ring_pop(r, 64, RING_IOV), 2, "%s", bad->name);
-	KUNIT_EXPECT_EQ(test, r->dq.error, DEVQ_OK);
-	KUNIT_EXPECT_EQ(test, ring_push(r, r->chain, 2, 0), 0);
-	ring_expect_done(test, r, token[0], 0);
-	ring_expect_done(test, r, token[1], 0);
-	expect_broken(test, r, bad);
-
-	put(r, 2, buf.addr, 64, 0, 0);
+	put(r, 2, buf, 64, 0, 0);
 	put_avail(r, r->drv.published - 1, 2);
-	devq_clear_error(&r->dq);
-	KUNIT_ASSERT_EQ_MSG(test, ring_pop(r, 64, RING_IOV), 1, "%s", bad->name);
-	KUNIT_EXPECT_EQ(test, r->chain[0].out_len, 64);
-	KUNIT_EXPECT_EQ(test, ring_push(r, r->chain, 1, 0), 0);
-	ring_expect_done(test, r, token[2], 0);
 }
 
 static void bad_chain(struct kunit *test)
 {
-	unsigned int i;
-
-	const struct ring_variant *v = test->param_value;
-
-	for (i = 0; i < ARRAY_SIZE(bad_chains); i++)
-		if (!bad_chains[i].buffer || v->memory->type != DEVQ_MEM_PHYS)
-			try_bad(test, &bad_chains[i], i & 1 ? 65534 : 0);
+	ring_try_bad(test, bad_chains, ARRAY_SIZE(bad_chains), 65534, cure);
 }
 
 static void bad_index(struct kunit *test)
@@ -360,7 +305,7 @@ static void bad_index(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bad_indices); i++) {
-		struct ring *r = ring_open(test, BAD_NUM, 65535);
+		struct ring *r = ring_open(test, RING_BAD_NUM, 65535);
 		void *token = ring_add_one(test, r, 8, false);
 
 		KUNIT_ASSERT_EQ(test, ring_pop(r, 64, RING_IOV), 1);
@@ -369,8 +314,8 @@ static void bad_index(struct kunit *test)
 		bad_indices[i].make(test, r, 0);
 		if (bad_indices[i].make == avail_beyond)
 			mock_raw(u16, r->drv.avail->idx) =
-				mock16(&r->drv, r->drv.published + BAD_NUM + 1);
-		expect_broken(test, r, &bad_indices[i]);
+				mock16(&r->drv, r->drv.published + RING_BAD_NUM + 1);
+		ring_expect_broken(test, r, bad_indices[i].error, bad_indices[i].name);
 		devq_clear_error(&r->dq);
 		KUNIT_EXPECT_EQ(test, ring_enable_kick(r), -EIO);
 		KUNIT_EXPECT_EQ(test, r->dq.error, DEVQ_E_AVAIL);
