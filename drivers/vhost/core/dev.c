@@ -124,6 +124,7 @@ void vhost_dev_init(struct vhost_dev *dev, const struct vhost_dev_ops *ops,
 	dev->ops = ops;
 	dev->vqs = vqs;
 	dev->nvqs = nvqs;
+	dev->debug.id = -1;
 	mutex_init(&dev->mutex);
 	vhost_workers_init(dev);
 	memslots_init(&dev->slots);
@@ -158,12 +159,14 @@ EXPORT_SYMBOL_NS_GPL(vhost_dev_release, "RINGSIDE");
 
 static int __init vhost_init(void)
 {
+	vhost_debug_init();
 	return 0;
 }
 module_init(vhost_init);
 
 static void __exit vhost_exit(void)
 {
+	vhost_debug_exit();
 	/* Workers are freed by RCU callbacks in this module. */
 	rcu_barrier();
 }

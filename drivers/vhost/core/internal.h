@@ -65,6 +65,12 @@ int vhost_set_vring_err(struct vhost_virtqueue *vq, void *arg);
 int vhost_set_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
 int vhost_get_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
 
+/* debugfs.c */
+void vhost_debug_add(struct vhost_dev *dev);
+void vhost_debug_remove(struct vhost_dev *dev);
+void vhost_debug_init(void);
+void vhost_debug_exit(void);
+
 /* vq.c */
 void vhost_vq_rearm(struct vhost_virtqueue *vq);
 int vhost_vq_set_features(struct vhost_virtqueue *vq, const u64 *features);

@@ -85,6 +85,7 @@ void vhost_iotlb_ask(struct vhost_virtqueue *vq)
 
 	lockdep_assert_held(&vq->mutex);
 	vq->ring.miss.perm = 0;
+	devq_count(&vq->misses, 1);
 	spin_lock(&iotlb->lock);
 	/* Has the answer come since the queue looked? */
 	changed = iotlb->version != vq->iotlb_version;

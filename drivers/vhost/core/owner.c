@@ -22,6 +22,7 @@ int vhost_set_owner(struct vhost_dev *dev, void *arg, void __user *user)
 		return err;
 	}
 	dev->mm = mm;
+	vhost_debug_add(dev);
 	return 0;
 }
 
@@ -48,6 +49,7 @@ void vhost_dev_disown(struct vhost_dev *dev)
 	unsigned int i;
 
 	lockdep_assert_held(&dev->mutex);
+	vhost_debug_remove(dev);
 	/* They may sleep in page faults of an owner who is dying or never answers. */
 	vhost_workers_kill(dev);
 	dev->ops->stop(dev);

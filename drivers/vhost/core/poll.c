@@ -25,8 +25,10 @@ static int vhost_wait_wakeup(wait_queue_entry_t *entry, unsigned int mode, int s
 {
 	struct vhost_wait *wait = container_of(entry, struct vhost_wait, entry);
 
-	if (key_to_poll(key) & wait->mask)
+	if (key_to_poll(key) & wait->mask) {
+		WRITE_ONCE(wait->woken, wait->woken + 1);
 		wait->ready(wait);
+	}
 	return 0;
 }
 
@@ -42,6 +44,7 @@ void vhost_wait_init(struct vhost_wait *wait, void (*ready)(struct vhost_wait *w
 	init_waitqueue_func_entry(&wait->entry, vhost_wait_wakeup);
 	init_poll_funcptr(&wait->table, vhost_wait_queue_proc);
 	wait->wqh = NULL;
+	wait->woken = 0;
 	wait->mask = mask;
 	wait->ready = ready;
 }

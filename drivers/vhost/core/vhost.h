@@ -24,6 +24,8 @@
 #include "memmap/memslot.h"
 #include "ring/devq.h"
 
+struct dentry;
+struct seq_file;
 struct vhost_dev;
 struct vhost_virtqueue;
 struct vhost_worker;
@@ -47,6 +49,7 @@ struct vhost_work {
  * @table: how the file's poll method reaches us
  * @entry: in the file's wait queue
  * @wqh: that wait queue, NULL while stopped
+ * @woken: how often it became ready meanwhile; under the lock of @wqh
  * @mask: events to wait for; immutable
  * @ready: called then, maybe with interrupts off; immutable
  *
@@ -56,6 +59,7 @@ struct vhost_wait {
 	poll_table table;
 	wait_queue_entry_t entry;
 	wait_queue_head_t *wqh;
+	u64 woken;
 	__poll_t mask;
 	void (*ready)(struct vhost_wait *wait);
 };
@@ -132,6 +136,8 @@ struct vhost_iotlb {
  * @iotlb_version: vhost_iotlb.version when the turn began
  * @iotlb_reader: announces to editors of vhost_iotlb.map what @ring uses
  * @busyloop_timeout: how long to poll an empty queue, microseconds
+ * @turns: how often it was served, for those who watch without the mutex
+ * @misses: how often it asked the VMM's IOMMU, the same
  * @kick: eventfd by which the driver calls us
  * @call: eventfd by which we call the driver
  * @err: eventfd that tells the VMM of a broken queue
@@ -158,6 +164,8 @@ struct vhost_virtqueue {
 	u64 iotlb_version;
 	struct memmap_reader iotlb_reader;
 	u32 busyloop_timeout;
+	u64 turns;
+	u64 misses;
 	struct file *kick;
 	struct eventfd_ctx *call;
 	struct eventfd_ctx *err;
@@ -215,6 +223,7 @@ struct vhost_ioctl {
 
 /**
  * struct vhost_dev_ops - what a device driver brings
+ * @name: of the device file
  * @features: feature bits it offers, the first 64
  * @features_array: all of them
  * @ioctls: its own ioctls
@@ -225,14 +234,32 @@ struct vhost_ioctl {
  * @stop: let go of all backends; under vhost_dev.mutex, may sleep. When it
  *	returns no queue is running, no handler uses a backend, and nobody queues
  *	work but for kick eventfds
+ * @show_vq: print more of a queue for who reads its file in debugfs. Called without
+ *	locks, at any time while there is an owner. NULL if there is nothing to say
  */
 struct vhost_dev_ops {
+	const char *name;
 	VIRTIO_DECLARE_FEATURES(features);
 	const struct vhost_ioctl *ioctls;
 	unsigned int nioctls;
 	int (*features_ok)(struct vhost_dev *dev, const u64 *features);
 	void (*vq_features)(struct vhost_virtqueue *vq);
 	void (*stop)(struct vhost_dev *dev);
+	void (*show_vq)(struct seq_file *m, struct vhost_virtqueue *vq);
+};
+
+/**
+ * struct vhost_debug - a device's directory in debugfs
+ * @dir: the directory
+ * @owner: process that became the owner
+ * @id: number in its name, negative while there is none
+ *
+ * Written under vhost_dev.mutex while nobody reads the files.
+ */
+struct vhost_debug {
+	struct dentry *dir;
+	pid_t owner;
+	int id;
 };
 
 /**
@@ -249,6 +276,7 @@ struct vhost_dev_ops {
  * @fork_owner: they are, or will be, the owner's own and not the kernel's
  * @backend_features: VHOST_BACKEND_F_* the VMM uses; read without the lock too
  * @log_base: user address of the dirty log
+ * @debug: its files in debugfs
  */
 struct vhost_dev {
 	const struct vhost_dev_ops *ops;
@@ -263,6 +291,7 @@ struct vhost_dev {
 	bool fork_owner;
 	u64 backend_features;
 	u64 log_base;
+	struct vhost_debug debug;
 };
 
 /* ioctl.c */

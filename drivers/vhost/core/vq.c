@@ -161,6 +161,7 @@ bool vhost_vq_enter(struct vhost_virtqueue *vq)
 	if (!vq->backend || vq->ring.error || !vq->addr_set)
 		return false;
 	vq->iotlb_version = READ_ONCE(vq->dev->iotlb.version);
+	devq_count(&vq->turns, 1);
 	if (likely(!devq_enter(&vq->ring)))
 		return true;
 	vhost_vq_tell(vq);
@@ -350,6 +351,9 @@ void vhost_vq_reset(struct vhost_virtqueue *vq)
 	memset(vq->features_array, 0, sizeof(vq->features_array));
 	vq->legacy_big_endian = !virtio_legacy_is_little_endian();
 	vq->busyloop_timeout = 0;
+	vq->turns = 0;
+	vq->misses = 0;
+	vq->poll.wait.woken = 0;
 	devq_init(&vq->ring);
 	vhost_vq_log_apply(vq);
 	vq->dev->ops->vq_features(vq);

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -19,7 +20,20 @@ static const struct vhost_ioctl vhost_net_ioctls[] = {
 	(COMPAT_TUN_UDP_TUNNEL ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO) |	\
 				 VIRTIO_BIT(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO) : 0)
 
+static void vhost_net_show_vq(struct seq_file *m, struct vhost_virtqueue *vq)
+{
+	const struct vhost_net_queue *q = vhost_net_queue(vq);
+	const char *backend = "none";
+
+	if (READ_ONCE(vq->backend))
+		backend = READ_ONCE(q->is_tap) ? "tap" : "packet socket";
+	seq_printf(m, "backend: %s\n", backend);
+	seq_printf(m, "packets: %llu\n", READ_ONCE(q->packets));
+	seq_printf(m, "lost: %llu\n", READ_ONCE(q->lost));
+}
+
 static const struct vhost_dev_ops vhost_net_ops = {
+	.name = "vhost-net",
 	.features_array = {
 		BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
 		BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |
@@ -38,6 +52,7 @@ static const struct vhost_dev_ops vhost_net_ops = {
 	.nioctls = ARRAY_SIZE(vhost_net_ioctls),
 	.vq_features = vhost_net_vq_features,
 	.stop = vhost_net_stop,
+	.show_vq = vhost_net_show_vq,
 };
 
 /* The socket has something for us: another reason to take a turn. */

@@ -50,6 +50,8 @@ struct vhost_net_budget {
  * @sock_hdr: the socket handles that header; otherwise we do
  * @plain_hdr: all but the number of buffers is the socket's, and nothing is behind that
  * @busy_end: when to give up polling, on ktime_get(); 0 while not polling
+ * @packets: how many there were, for those who watch without the mutex
+ * @lost: how many of them nobody got, the same
  */
 struct vhost_net_queue {
 	struct vhost_virtqueue vq;
@@ -59,6 +61,8 @@ struct vhost_net_queue {
 	bool plain_hdr;
 	u8 hdr_len;
 	ktime_t busy_end;
+	u64 packets;
+	u64 lost;
 };
 
 /* Enough for a batch of the longest packets, and one to go on with. */

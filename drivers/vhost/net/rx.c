@@ -350,6 +350,7 @@ static __always_inline void rx_packet(struct vhost_net_rx *rx, struct msghdr *ms
 	if (unlikely(err)) {
 		rx_fill_used(rx, &rx->used[rx->nused], n, need);
 		devq_log(&rx->q.vq.ring, &rx->chain[rx->head], &rx->used[rx->nused], n);
+		devq_count(&rx->q.lost, 1);
 	}
 	if (rx->nused >= DEVQ_BATCH)
 		rx_flush(rx);
@@ -363,6 +364,7 @@ static void rx_discard(struct vhost_net_rx *rx)
 	struct kvec none;
 	u8 byte;
 
+	devq_count(&rx->q.lost, 1);
 	if (rx->ring) {
 		tun_ptr_free(rx->packet[rx->packet_head++]);
 		return;
@@ -432,6 +434,7 @@ static void rx_turn(struct vhost_net_rx *rx)
 		}
 	}
 	rx_rewind(rx);
+	devq_count(&rx->q.packets, budget.packets);
 }
 
 /**

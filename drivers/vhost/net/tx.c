@@ -40,9 +40,11 @@ static noinline void tx_flush(struct vhost_net_tx *tx)
 	 * The socket takes the page references along, those of packets it drops
 	 * included, unless it has no device any more: then it takes none.
 	 */
-	if (sock->ops->sendmsg(sock, &msg, 0) < 0)
+	if (sock->ops->sendmsg(sock, &msg, 0) < 0) {
+		devq_count(&tx->q.lost, tx->nframes);
 		for (i = 0; i < tx->nframes; i++)
 			put_page(virt_to_head_page(tx->frame[i].data));
+	}
 	tx->nframes = 0;
 }
 
@@ -117,6 +119,7 @@ static __always_inline int tx_add_frame(struct vhost_net_tx *tx, const struct de
 	if (copy_pieces_in(buf + pad - frame->hdr_len + skip, chain->seg, skip,
 			   chain->out_len - skip)) {
 		vhost_net_pages_unget(&tx->pages, size);
+		devq_count(&tx->q.lost, 1);
 		return -EFAULT;
 	}
 	tx_set_hdr(buf + COMPAT_TUN_HDR_ROOM, buf + pad, frame);
@@ -156,6 +159,8 @@ int vhost_net_tx_send(struct vhost_net_tx *tx, const struct devq_chain *chain,
 static noinline int tx_packet_alone(struct vhost_net_tx *tx, const struct devq_chain *chain,
 				    const struct tx_frame *frame)
 {
+	int sent;
+
 	if (chain->nr_in || chain->out_len < frame->hdr_len)
 		return -EINVAL;
 	if (vhost_net_zcopy_wants(tx, chain)) {
@@ -172,7 +177,12 @@ static noinline int tx_packet_alone(struct vhost_net_tx *tx, const struct devq_c
 	 * other failure loses the packet, as a network card would: trying again
 	 * at once could go on for ever.
 	 */
-	return vhost_net_tx_send(tx, chain, NULL) == -EAGAIN ? -EAGAIN : 0;
+	sent = vhost_net_tx_send(tx, chain, NULL);
+	if (sent == -EAGAIN)
+		return -EAGAIN;
+	if (sent < 0)
+		devq_count(&tx->q.lost, 1);
+	return 0;
 }
 
 /*
@@ -263,6 +273,7 @@ static void tx_turn(struct vhost_net_tx *tx)
 		if (n > 0)
 			tx->q.busy_end = 0;
 	} while (n > 0 ? tx_batch(tx, n, &budget) : n == 0 && tx_idle(tx));
+	devq_count(&tx->q.packets, budget.packets);
 }
 
 /**

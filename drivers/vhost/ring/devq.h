@@ -25,49 +25,13 @@
 #include <linux/uio.h>
 
 #include "memmap/memmap.h"
+#include "ring/devq_stats.h"
 
 /* Chains that one devq_pop() handles at most. */
 #define DEVQ_BATCH	64
 
 /* Pieces of memory that one chain may have: what an iov_iter of a socket takes. */
 #define DEVQ_CHAIN_SEGS	UIO_MAXIOV
-
-/**
- * enum devq_error - why a queue is broken
- * @DEVQ_OK: it is not
- * @DEVQ_E_AVAIL: the driver made more buffers available than the ring holds
- * @DEVQ_E_HEAD: a head index at or above the queue size
- * @DEVQ_E_NEXT: a next index at or above the size of its table
- * @DEVQ_E_LOOP: more descriptors linked than the table has
- * @DEVQ_E_ORDER: a device-readable descriptor behind a device-writable one
- * @DEVQ_E_NESTED: an indirect descriptor in an indirect table
- * @DEVQ_E_TABLE: an indirect table that is empty, too long, not made of whole
- *	descriptors, or followed by a further descriptor
- * @DEVQ_E_LENGTH: a chain of more than 2^32 - 1 bytes
- * @DEVQ_E_SEGMENTS: a chain in more than DEVQ_CHAIN_SEGS pieces
- * @DEVQ_E_UNMAPPED: a buffer or indirect table outside of the memory map
- * @DEVQ_E_FAULT: the ring itself cannot be accessed
- * @DEVQ_E_ACCESS: the device IOTLB forbids the access
- * @DEVQ_E_LOG: the dirty log cannot be written
- * @DEVQ_E_FORMAT: a chain the device has no use for, reported by the device
- */
-enum devq_error {
-	DEVQ_OK,
-	DEVQ_E_AVAIL,
-	DEVQ_E_HEAD,
-	DEVQ_E_NEXT,
-	DEVQ_E_LOOP,
-	DEVQ_E_ORDER,
-	DEVQ_E_NESTED,
-	DEVQ_E_TABLE,
-	DEVQ_E_LENGTH,
-	DEVQ_E_SEGMENTS,
-	DEVQ_E_UNMAPPED,
-	DEVQ_E_FAULT,
-	DEVQ_E_ACCESS,
-	DEVQ_E_LOG,
-	DEVQ_E_FORMAT,
-};
 
 /**
  * struct devq_chain - one buffer: a chain of descriptors, popped
@@ -305,6 +269,7 @@ struct devq_desc {
  * @tables: last entry an indirect table was found in
  * @pages: scattered rings: last entries parts of the areas were found in
  * @log: dirty log
+ * @stats: for those who watch, without the caller's lock
  * @kmem_first: lowest address of a buffer, for DEVQ_MEM_KERNEL
  * @kmem_last: highest, inclusive
  * @first: scratch: the first descriptor of each chain of a batch
@@ -350,6 +315,7 @@ struct devq {
 	struct memmap_cache tables;
 	struct memmap_cache pages[DEVQ_PAGES];
 	struct devq_log log;
+	struct devq_stats stats;
 
 	u64 kmem_first;
 	u64 kmem_last;
@@ -524,6 +490,31 @@ static inline int devq_log(struct devq *dq, const struct devq_chain *chain,
 	return likely(!dq->log.buffers) ? 0 : devq_log_chains(dq, chain, used, n);
 }
 
+/* @n chains were popped, or @back: given back unused. */
+static inline void devq_count_chains(struct devq *dq, const struct devq_chain *chain,
+				     unsigned int n, bool back)
+{
+	u64 read = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		read += chain[i].out_len;
+	devq_count(&dq->stats.buffers, back ? -(u64)n : n);
+	devq_count(&dq->stats.read, back ? -read : read);
+}
+
+static inline void devq_count_used(struct devq *dq, const struct devq_used *used, unsigned int n)
+{
+	u64 written = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		written += used[i].len;
+	devq_count(&dq->stats.pushes, 1);
+	devq_count(&dq->stats.used, n);
+	devq_count(&dq->stats.written, written);
+}
+
 /**
  * devq_pop - take buffers the driver made available
  * @dq: the queue
@@ -542,9 +533,16 @@ static inline int devq_log(struct devq *dq, const struct devq_chain *chain,
 static inline int devq_pop(struct devq *dq, struct devq_chain *chain, unsigned int max,
 			   struct iovec *iov, unsigned int iov_max)
 {
+	int n;
+
 	if (unlikely(dq->error))
 		return -EIO;
-	return dq->ops->pop(dq, chain, max, iov, iov_max);
+	n = dq->ops->pop(dq, chain, max, iov, iov_max);
+	if (n > 0) {
+		devq_count(&dq->stats.pops, 1);
+		devq_count_chains(dq, chain, n, false);
+	}
+	return n;
 }
 
 /**
@@ -557,6 +555,7 @@ static inline int devq_pop(struct devq *dq, struct devq_chain *chain, unsigned i
 static inline void devq_unpop(struct devq *dq, const struct devq_chain *chain, unsigned int n)
 {
 	dq->ops->unpop(dq, chain, n);
+	devq_count_chains(dq, chain, n, true);
 }
 
 /**
@@ -590,9 +589,14 @@ static inline struct devq_used devq_use(const struct devq_chain *chain, u32 len)
  */
 static inline int devq_push(struct devq *dq, const struct devq_used *used, unsigned int n)
 {
+	int err;
+
 	if (unlikely(dq->error))
 		return -EIO;
-	return dq->ops->push(dq, used, n);
+	err = dq->ops->push(dq, used, n);
+	if (likely(!err))
+		devq_count_used(dq, used, n);
+	return err;
 }
 
 /**
@@ -606,9 +610,14 @@ static inline int devq_push(struct devq *dq, const struct devq_used *used, unsig
  */
 static inline int devq_want_signal(struct devq *dq)
 {
+	int want;
+
 	if (unlikely(dq->error))
 		return -EIO;
-	return dq->ops->want_signal(dq);
+	want = dq->ops->want_signal(dq);
+	if (want > 0)
+		devq_count(&dq->stats.signals, 1);
+	return want;
 }
 
 /**

@@ -72,6 +72,7 @@ void devq_init(struct devq *dq)
 	dq->ops = NULL;
 	dq->error = DEVQ_OK;
 	dq->pos = (struct devq_pos) { .avail_wrap = true, .used_wrap = true };
+	memset(&dq->stats, 0, sizeof(dq->stats));
 }
 EXPORT_SYMBOL_NS_GPL(devq_init, "RINGSIDE");
 
@@ -84,8 +85,11 @@ EXPORT_SYMBOL_NS_GPL(devq_init, "RINGSIDE");
  */
 int devq_fail(struct devq *dq, enum devq_error error)
 {
-	if (!dq->error)
+	if (!dq->error) {
 		dq->error = error;
+		devq_count(&dq->stats.errors, 1);
+		WRITE_ONCE(dq->stats.last_error, error);
+	}
 	return -EIO;
 }
 EXPORT_SYMBOL_NS_GPL(devq_fail, "RINGSIDE");

@@ -5,6 +5,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -93,7 +94,18 @@ static void vhost_scsi_vq_features(struct vhost_virtqueue *vq)
 	vhost_scsi_queue(vq)->pi = vq->features & BIT_ULL(VIRTIO_SCSI_F_T10_PI);
 }
 
+static void vhost_scsi_show_vq(struct seq_file *m, struct vhost_virtqueue *vq)
+{
+	struct vhost_scsi_queue *q = vhost_scsi_queue(vq);
+	const struct vhost_scsi *scsi = q->scsi;
+
+	if (READ_ONCE(vq->backend))
+		seq_printf(m, "target: %.*s\n", (int)sizeof(scsi->wwpn), scsi->wwpn);
+	seq_printf(m, "at_target: %d\n", atomic_read(&q->at_target));
+}
+
 static const struct vhost_dev_ops vhost_scsi_ops = {
+	.name = "vhost-scsi",
 	.features_array = {
 		BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
 		BIT_ULL(VIRTIO_F_ANY_LAYOUT) |
@@ -111,6 +123,7 @@ static const struct vhost_dev_ops vhost_scsi_ops = {
 	.features_ok = vhost_scsi_features_ok,
 	.vq_features = vhost_scsi_vq_features,
 	.stop = vhost_scsi_stop,
+	.show_vq = vhost_scsi_show_vq,
 };
 
 static void vhost_scsi_queue_init(struct vhost_scsi *scsi, unsigned int i)

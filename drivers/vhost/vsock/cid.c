@@ -70,11 +70,30 @@ static int cids_replace(struct vhost_vsock *vsock, struct vhost_vsock_cid *entry
 	hash_add_rcu(cids, &entry->node, entry->cid);
 	if (old)
 		hash_del_rcu(&old->node);
-	vsock->cid = entry;
+	WRITE_ONCE(vsock->cid, entry);
 	mutex_unlock(&cids_lock);
 	if (old)
 		kfree_rcu(old, rcu);
 	return 0;
+}
+
+/**
+ * vhost_vsock_cid - the guest's address
+ * @vsock: the device, which is not being released
+ *
+ * Context: any.
+ * Return: the address, 0 without one.
+ */
+u32 vhost_vsock_cid(const struct vhost_vsock *vsock)
+{
+	const struct vhost_vsock_cid *entry;
+	u32 cid;
+
+	rcu_read_lock();
+	entry = READ_ONCE(vsock->cid);
+	cid = entry ? entry->cid : 0;
+	rcu_read_unlock();
+	return cid;
 }
 
 /**

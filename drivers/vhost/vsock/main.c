@@ -5,6 +5,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -137,7 +138,18 @@ static const struct vhost_ioctl vhost_vsock_ioctls[] = {
 	{ { VHOST_VSOCK_SET_RUNNING }, .fn = vhost_vsock_set_running },
 };
 
+static void vhost_vsock_show_vq(struct seq_file *m, struct vhost_virtqueue *vq)
+{
+	struct vhost_vsock *vsock = vhost_vsock_of(vq);
+
+	seq_printf(m, "cid: %u\n", vhost_vsock_cid(vsock));
+	if (vq == &vsock->rx.vq)
+		seq_printf(m, "waiting: %u\n", skb_queue_len_lockless(&vsock->rx.waiting));
+	seq_printf(m, "answers: %d\n", atomic_read(&vsock->answers));
+}
+
 static const struct vhost_dev_ops vhost_vsock_ops = {
+	.name = "vhost-vsock",
 	.features = BIT_ULL(VIRTIO_VSOCK_F_SEQPACKET) |
 		    BIT_ULL(VIRTIO_F_NOTIFY_ON_EMPTY) |
 		    BIT_ULL(VHOST_F_LOG_ALL) |
@@ -152,6 +164,7 @@ static const struct vhost_dev_ops vhost_vsock_ops = {
 	.nioctls = ARRAY_SIZE(vhost_vsock_ioctls),
 	.vq_features = vhost_vsock_vq_features,
 	.stop = vhost_vsock_stop,
+	.show_vq = vhost_vsock_show_vq,
 };
 
 static int vhost_vsock_open(struct inode *inode, struct file *file)

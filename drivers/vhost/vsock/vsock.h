@@ -118,6 +118,7 @@ struct vhost_vsock {
 /* cid.c */
 struct vhost_vsock *vhost_vsock_find(u32 cid, struct net *net);
 int vhost_vsock_set_guest_cid(struct vhost_dev *dev, void *arg, void __user *user);
+u32 vhost_vsock_cid(const struct vhost_vsock *vsock);
 bool vhost_vsock_has_cid(const struct vhost_vsock *vsock, u64 cid);
 void vhost_vsock_leave(struct vhost_vsock *vsock);
 void vhost_vsock_free_cid(struct vhost_vsock *vsock);
