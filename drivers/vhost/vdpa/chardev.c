@@ -106,6 +106,7 @@ static int vhost_vdpa_open(struct inode *inode, struct file *filp)
 	mutex_unlock(&file->mutex);
 	if (err)
 		goto free;
+	vhost_vdpa_debug_add(file);
 	filp->private_data = file;
 	return 0;
 
@@ -123,6 +124,7 @@ static int vhost_vdpa_release(struct inode *inode, struct file *filp)
 	struct vhost_vdpa *node = file->node;
 	struct module *parent = file->parent;
 
+	vhost_vdpa_debug_remove(file);
 	vhost_vdpa_disown(file);
 	vhost_vdpa_file_free(file);
 	vhost_vdpa_unclaim(node, parent);

@@ -166,6 +166,7 @@ int vhost_vdpa_set_owner(struct vhost_vdpa_file *file, void *arg, void __user *u
 	}
 	mmgrab(current->mm);
 	file->mm = current->mm;
+	WRITE_ONCE(file->owner, task_tgid_nr(current));
 	return 0;
 }
 

@@ -26,6 +26,7 @@
 
 #include "core/vhost.h"
 
+struct dentry;
 struct eventfd_ctx;
 struct module;
 struct vm_area_struct;
@@ -140,6 +141,7 @@ struct vhost_vdpa_as {
  * @call_lock: protects @call against the device, which signals in any context
  * @call: eventfd by which the device calls the driver; written under
  *	vhost_vdpa_file.mutex too
+ * @calls: how often the device called, under @call_lock
  *
  * What is not said otherwise is under vhost_vdpa_file.mutex.
  */
@@ -154,6 +156,7 @@ struct vhost_vdpa_vq {
 
 	spinlock_t call_lock;
 	struct eventfd_ctx *call;
+	u64 calls;
 };
 
 /**
@@ -164,8 +167,10 @@ struct vhost_vdpa_vq {
  * @vqs: vdpa_device.nvqs queues; immutable
  * @as: vdpa_device.nas address spaces; immutable
  * @range: addresses that the device takes; immutable
+ * @debug: its directory in debugfs; immutable while there are files in it
  * @mutex: serialises ioctls and messages; protects what follows
  * @mm: address space of the owner, with a reference; NULL without one
+ * @owner: process it was, 0 without one
  * @bound: the parent was told of @mm
  * @backend_features: VHOST_BACKEND_F_* the VMM uses
  * @suspended: VHOST_VDPA_SUSPEND was the last word
@@ -182,9 +187,11 @@ struct vhost_vdpa_file {
 	struct vhost_vdpa_vq *vqs;
 	struct vhost_vdpa_as *as;
 	struct vdpa_iova_range range;
+	struct dentry *debug;
 
 	struct mutex mutex;
 	struct mm_struct *mm;
+	pid_t owner;
 	bool bound;
 	u64 backend_features;
 	bool suspended;
@@ -268,6 +275,10 @@ ssize_t vhost_vdpa_write(struct vhost_vdpa_file *file, struct iov_iter *from);
 int vhost_vdpa_map_pin(struct vhost_vdpa_map *map, struct mm_struct *mm);
 void vhost_vdpa_map_unpin(struct vhost_vdpa_map *map, struct mm_struct *mm);
 int vhost_vdpa_map_check(const struct vhost_vdpa_map *map, struct mm_struct *mm);
+
+/* debugfs.c */
+void vhost_vdpa_debug_add(struct vhost_vdpa_file *file);
+void vhost_vdpa_debug_remove(struct vhost_vdpa_file *file);
 
 /* mmap.c */
 int vhost_vdpa_mmap(struct vhost_vdpa_file *file, struct vm_area_struct *vma);

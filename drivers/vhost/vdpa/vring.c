@@ -26,6 +26,7 @@ static void vhost_vdpa_vq_used(void *data)
 	unsigned long flags;
 
 	spin_lock_irqsave(&vq->call_lock, flags);
+	WRITE_ONCE(vq->calls, vq->calls + 1);
 	if (vq->call)
 		eventfd_signal(vq->call);
 	spin_unlock_irqrestore(&vq->call_lock, flags);
