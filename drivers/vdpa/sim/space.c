@@ -71,7 +71,7 @@ int sim_map_add(struct vdpa_device *vdev, u32 asid, const struct vdpa_range *ran
 		return -EEXIST;
 	if (map->count >= max_iotlb_entries)
 		return -ENOSPC;
-	entry = memmap_alloc(range->first, range->last, range->addr, range->perm);
+	entry = memmap_alloc(map, range->first, range->last, range->addr, range->perm);
 	if (!entry)
 		return -ENOMEM;
 	return memmap_insert(map, entry);

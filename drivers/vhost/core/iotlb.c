@@ -104,23 +104,10 @@ void vhost_iotlb_ask(struct vhost_virtqueue *vq)
 		wake_up_interruptible_poll(&iotlb->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-/* Which questions does the edit answer? Context: vhost_dev.mutex, memmap.lock. */
-static void requests_mark(struct vhost_dev *dev)
-{
-	struct vhost_iotlb *iotlb = &dev->iotlb;
-	unsigned int i;
-
-	spin_lock(&iotlb->lock);
-	for (i = 0; i < dev->nvqs; i++) {
-		struct vhost_iotlb_request *req = &dev->vqs[i]->request;
-
-		req->answered = req->type == VHOST_IOTLB_MISS &&
-				memmap_overlap(&iotlb->map, req->addr, req->addr);
-	}
-	spin_unlock(&iotlb->lock);
-}
-
-/* Let those queues go on. Context: vhost_dev.mutex. */
+/*
+ * Let queues go on whose questions the edit has answered.
+ * Context: vhost_dev.mutex, memmap.lock.
+ */
 static void requests_answer(struct vhost_dev *dev)
 {
 	struct vhost_iotlb *iotlb = &dev->iotlb;
@@ -131,9 +118,9 @@ static void requests_answer(struct vhost_dev *dev)
 	for (i = 0; i < dev->nvqs; i++) {
 		struct vhost_virtqueue *vq = dev->vqs[i];
 
-		if (!vq->request.answered)
+		if (likely(vq->request.type != VHOST_IOTLB_MISS) ||
+		    !memmap_maps(&iotlb->map, vq->request.addr))
 			continue;
-		vq->request.answered = false;
 		request_drop(&vq->request);
 		vhost_vq_requeue(vq);
 	}
@@ -143,12 +130,10 @@ static void requests_answer(struct vhost_dev *dev)
 /* End an edit of the map. Context: vhost_dev.mutex, memmap.lock, which is dropped. */
 static int iotlb_publish(struct vhost_dev *dev)
 {
-	int err;
+	int err = memmap_publish(&dev->iotlb.map);
 
-	requests_mark(dev);
-	err = memmap_publish(&dev->iotlb.map);
-	memmap_unlock(&dev->iotlb.map);
 	requests_answer(dev);
+	memmap_unlock(&dev->iotlb.map);
 	return err;
 }
 
@@ -189,9 +174,10 @@ static int iotlb_make_room(struct vhost_dev *dev, unsigned int want)
 /* What an UPDATE may need: the entry and what is left of others on both sides. */
 enum { IOTLB_NEW, IOTLB_LEFT, IOTLB_RIGHT, IOTLB_ENTRIES };
 
-static struct memmap_entry *iotlb_left_over(const struct memmap_node *node, u64 start, u64 last)
+static struct memmap_entry *iotlb_left_over(struct memmap *map, const struct memmap_node *node,
+					    u64 start, u64 last)
 {
-	return memmap_alloc(start, last, node->addr + (start - node->start), node->perm);
+	return memmap_alloc(map, start, last, node->addr + (start - node->start), node->perm);
 }
 
 /* Does an entry say just this already? */
@@ -213,38 +199,41 @@ static int iotlb_prepare(struct memmap *map, const struct vhost_iotlb_msg *msg,
 	unsigned int n = 1;
 
 	if (first && first->node[0].start < msg->iova) {
-		entry[IOTLB_LEFT] = iotlb_left_over(&first->node[0], first->node[0].start,
-						    msg->iova - 1);
+		entry[IOTLB_LEFT] = iotlb_left_over(map, &first->node[0],
+						    first->node[0].start, msg->iova - 1);
 		n++;
 	}
 	if (end && end->node[0].last > last) {
-		entry[IOTLB_RIGHT] = iotlb_left_over(&end->node[0], last + 1, end->node[0].last);
+		entry[IOTLB_RIGHT] = iotlb_left_over(map, &end->node[0], last + 1,
+						     end->node[0].last);
 		n++;
 	}
-	entry[IOTLB_NEW] = memmap_alloc(msg->iova, last, msg->uaddr, msg->perm);
+	entry[IOTLB_NEW] = memmap_alloc(map, msg->iova, last, msg->uaddr, msg->perm);
 	return !!entry[IOTLB_NEW] + !!entry[IOTLB_LEFT] + !!entry[IOTLB_RIGHT] == n ? 0 : -ENOMEM;
 }
 
 /* Take away what a range has in common with entries, all of these. */
 static void iotlb_remove(struct memmap *map, u64 first, u64 last)
 {
-	struct memmap_entry *entry;
+	struct memmap_entry *entry = memmap_overlap(map, first, last), *next;
 
-	while ((entry = memmap_overlap(map, first, last))) {
+	for (; entry && entry->node[0].start <= last; entry = next) {
+		next = memmap_after(map, entry);
 		memmap_remove(map, entry);
 		cond_resched();
 	}
 }
 
 /* An entry for a range of which nothing was said before. */
-static int iotlb_add(struct memmap *map, const struct vhost_iotlb_msg *msg)
+static int iotlb_add(struct memmap *map, const struct vhost_iotlb_msg *msg,
+		     struct list_head *before)
 {
-	struct memmap_entry *entry = memmap_alloc(msg->iova, msg->iova + msg->size - 1,
+	struct memmap_entry *entry = memmap_alloc(map, msg->iova, msg->iova + msg->size - 1,
 						  msg->uaddr, msg->perm);
 
 	if (!entry)
 		return -ENOMEM;
-	memmap_insert_free(map, entry);
+	memmap_insert_at(map, entry, before);
 	return 0;
 }
 
@@ -262,7 +251,7 @@ static int iotlb_replace(struct memmap *map, const struct vhost_iotlb_msg *msg)
 		if (!entry[i])
 			continue;
 		if (err)
-			memmap_free(entry[i]);
+			memmap_free(map, entry[i]);
 		else
 			WARN_ON_ONCE(memmap_insert(map, entry[i]));
 	}
@@ -277,14 +266,16 @@ static int iotlb_update(struct vhost_dev *dev, const struct vhost_iotlb_msg *msg
 {
 	u64 last = msg->iova + msg->size - 1;
 	struct memmap *map = &dev->iotlb.map;
-	struct memmap_entry *first = memmap_overlap(map, msg->iova, last);
-	bool crowded = map->count + IOTLB_ENTRIES > max_iotlb_entries;
+	struct memmap_entry *first;
+	struct list_head *before;
 	int err;
 
+	if (map->count + IOTLB_ENTRIES <= max_iotlb_entries &&
+	    !memmap_place(map, msg->iova, last, &before))
+		return iotlb_add(map, msg, before);
+	first = memmap_overlap(map, msg->iova, last);
 	if (first && iotlb_says(first, msg))
 		return 0;
-	if (!first && !crowded)
-		return iotlb_add(map, msg);
 	/* Room first: it may take away what is to be split. */
 	err = iotlb_make_room(dev, IOTLB_ENTRIES);
 	if (err && map->count + 1 > max_iotlb_entries)

@@ -81,7 +81,6 @@ struct vhost_poll {
  * @link: in vhost_iotlb.unread until a process has read it
  * @type: VHOST_IOTLB_MISS or _ACCESS_FAIL; 0 when there is no question
  * @perm: access wanted
- * @answered: the edit that goes on maps @addr
  * @addr: I/O virtual address
  *
  * All under vhost_iotlb.lock.
@@ -90,7 +89,6 @@ struct vhost_iotlb_request {
 	struct list_head link;
 	u8 type;
 	u8 perm;
-	bool answered;
 	u64 addr;
 };
 

@@ -44,12 +44,12 @@ static void edit_exit(struct kunit *test)
 static struct memmap_entry *add_page(struct kunit *test, u64 n, u64 to)
 {
 	struct edit_fixture *f = test->priv;
-	struct memmap_entry *entry = memmap_alloc(n * PAGE, n * PAGE + PAGE - 1, UVA + to * PAGE,
-						  RW);
+	struct memmap_entry *entry = memmap_alloc(&f->map, n * PAGE, n * PAGE + PAGE - 1,
+						  UVA + to * PAGE, RW);
 
 	KUNIT_ASSERT_NOT_NULL(test, entry);
 	if (memmap_insert(&f->map, entry)) {
-		memmap_free(entry);
+		memmap_free(&f->map, entry);
 		return NULL;
 	}
 	return entry;
@@ -169,7 +169,7 @@ static void covers(struct kunit *test)
 	add_page(test, 0, 5);
 	add_page(test, 1, 6);
 	add_page(test, 2, 9);
-	read_only = memmap_alloc(4 * PAGE, 5 * PAGE - 1, UVA, MEMMAP_READ);
+	read_only = memmap_alloc(&f->map, 4 * PAGE, 5 * PAGE - 1, UVA, MEMMAP_READ);
 	KUNIT_ASSERT_NOT_NULL(test, read_only);
 	KUNIT_EXPECT_EQ(test, memmap_insert(&f->map, read_only), 0);
 	publish(test);

@@ -18,14 +18,38 @@ static inline bool memmap_node_less(struct rb_node *a, const struct rb_node *b)
 	       rb_entry(b, struct memmap_node, rb)->start;
 }
 
-static inline void memmap_itree_insert(struct memmap_node *node, struct rb_root_cached *root)
+static inline void memmap_itree_insert(struct memmap_node *node, struct rb_root *root)
 {
-	rb_add_cached(&node->rb, root, memmap_node_less);
+	rb_add(&node->rb, root, memmap_node_less);
 }
 
-static inline void memmap_itree_remove(struct memmap_node *node, struct rb_root_cached *root)
+/**
+ * memmap_itree_insert_between - memmap_itree_insert() without a search
+ * @node: the node
+ * @prev: the one before it, NULL if that is none or not known to be in the tree
+ * @next: the one after it, the same
+ * @root: the tree
+ *
+ * Of two nodes that follow one another, one has room for a child on that side.
+ */
+static inline void memmap_itree_insert_between(struct memmap_node *node, struct rb_node *prev,
+					       struct rb_node *next, struct rb_root *root)
 {
-	rb_erase_cached(&node->rb, root);
+	if (prev && !prev->rb_right) {
+		rb_link_node(&node->rb, prev, &prev->rb_right);
+	} else if (next && !next->rb_left) {
+		rb_link_node(&node->rb, next, &next->rb_left);
+	} else {
+		memmap_itree_insert(node, root);
+		return;
+	}
+	rb_insert_color(&node->rb, root);
+}
+
+static inline void memmap_itree_remove(struct memmap_node *node, struct rb_root *root)
+{
+	rb_erase(&node->rb, root);
+	RB_CLEAR_NODE(&node->rb);
 }
 
 #define MEMMAP_RSTART(rnode)	((rnode)->node->addr)
@@ -43,9 +67,9 @@ INTERVAL_TREE_DEFINE(struct memmap_rnode, rb, u64, subtree_last, MEMMAP_RSTART, 
  *
  * Return: the node or NULL.
  */
-static inline struct memmap_node *memmap_find(const struct rb_root_cached *root, u64 addr)
+static inline struct memmap_node *memmap_find(const struct rb_root *root, u64 addr)
 {
-	struct rb_node *rb = root->rb_root.rb_node;
+	struct rb_node *rb = root->rb_node;
 
 	while (rb) {
 		struct memmap_node *node = rb_entry(rb, struct memmap_node, rb);
@@ -69,9 +93,9 @@ static inline struct memmap_node *memmap_find(const struct rb_root_cached *root,
  *
  * Return: the node or NULL.
  */
-static inline struct memmap_node *memmap_find_from(const struct rb_root_cached *root, u64 addr)
+static inline struct memmap_node *memmap_find_from(const struct rb_root *root, u64 addr)
 {
-	struct rb_node *rb = root->rb_root.rb_node;
+	struct rb_node *rb = root->rb_node;
 	struct memmap_node *found = NULL;
 
 	while (rb) {

@@ -71,9 +71,13 @@ static s64 cache_lookup(const struct memmap_set *set, struct memmap_cache *cache
 	return min(len - 1, cache->last - start) + 1;
 }
 
-/* A range that may cross entries, or is not all mapped. */
-static int translate_pieces(const struct memmap_set *set, struct memmap_cache *cache, u64 start,
-			    u64 len, u32 perm, struct iovec *iov, unsigned int max, u64 *miss)
+/*
+ * A range that may cross entries, or is not all mapped. On its own, that its registers
+ * are not saved for the others.
+ */
+static noinline int translate_pieces(const struct memmap_set *set, struct memmap_cache *cache,
+				     u64 start, u64 len, u32 perm, struct iovec *iov,
+				     unsigned int max, u64 *miss)
 {
 	int n = 0;
 

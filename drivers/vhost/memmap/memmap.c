@@ -11,17 +11,27 @@
 #include "memmap.h"
 #include "memmap_internal.h"
 
-static struct kmem_cache *memmap_cachep;
-
-int __init memmap_cache_create(void)
-{
-	memmap_cachep = KMEM_CACHE(memmap_entry, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT);
-	return memmap_cachep ? 0 : -ENOMEM;
-}
+/* For maps without and with a reverse side. */
+static struct kmem_cache *memmap_cachep[2];
 
 void memmap_cache_destroy(void)
 {
-	kmem_cache_destroy(memmap_cachep);
+	kmem_cache_destroy(memmap_cachep[false]);
+	kmem_cache_destroy(memmap_cachep[true]);
+}
+
+int __init memmap_cache_create(void)
+{
+	const slab_flags_t flags = SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT;
+	const struct memmap_entry *entry = NULL;
+
+	memmap_cachep[false] = kmem_cache_create("memmap_entry", sizeof(*entry), 0, flags, NULL);
+	memmap_cachep[true] = kmem_cache_create("memmap_entry_reverse",
+						struct_size(entry, rnode, 2), 0, flags, NULL);
+	if (memmap_cachep[false] && memmap_cachep[true])
+		return 0;
+	memmap_cache_destroy();
+	return -ENOMEM;
 }
 
 static void edit_init(struct memmap_edit *edit)
@@ -35,9 +45,24 @@ static bool edit_empty(const struct memmap_edit *edit)
 	return list_empty(&edit->add) && list_empty(&edit->del);
 }
 
+/* An entry's node in a set, NULL if it is not there, or is no entry but the list's head. */
+static struct rb_node *sorted_node(const struct memmap *map, const struct memmap_set *set,
+				   struct list_head *pos)
+{
+	struct rb_node *rb;
+
+	if (pos == &map->sorted)
+		return NULL;
+	rb = &list_entry(pos, struct memmap_entry, sorted)->node[set->index].rb;
+	return RB_EMPTY_NODE(rb) ? NULL : rb;
+}
+
+/* Context: the entry is in memmap.sorted. */
 static void set_insert(struct memmap *map, struct memmap_set *set, struct memmap_entry *entry)
 {
-	memmap_itree_insert(&entry->node[set->index], &set->root);
+	memmap_itree_insert_between(&entry->node[set->index],
+				    sorted_node(map, set, entry->sorted.prev),
+				    sorted_node(map, set, entry->sorted.next), &set->root);
 	if (map->reverse)
 		memmap_rtree_insert(&entry->rnode[set->index], &set->rroot);
 }
@@ -61,7 +86,7 @@ void memmap_init(struct memmap *map, bool reverse)
 
 	memset(map, 0, sizeof(*map));
 	for (i = 0; i < 2; i++) {
-		map->set[i].root = RB_ROOT_CACHED;
+		map->set[i].root = RB_ROOT;
 		map->set[i].rroot = RB_ROOT_CACHED;
 		map->set[i].generation = 1;
 		map->set[i].version = 1;
@@ -71,6 +96,7 @@ void memmap_init(struct memmap *map, bool reverse)
 	map->reverse = reverse;
 	INIT_LIST_HEAD(&map->readers);
 	INIT_LIST_HEAD(&map->order);
+	INIT_LIST_HEAD(&map->sorted);
 	edit_init(&map->edit);
 	edit_init(&map->pending);
 	init_waitqueue_head(&map->wait);
@@ -91,12 +117,13 @@ void memmap_destroy(struct memmap *map)
 	unsigned int n = 0;
 
 	/* What left the map, published or not, is not in its order any more. */
-	memmap_free_list(&map->edit.del);
-	memmap_free_list(&map->pending.del);
+	memmap_free_list(map, &map->edit.del);
+	memmap_free_list(map, &map->pending.del);
 	list_for_each_entry_safe(entry, tmp, &map->order, order) {
-		memmap_free(entry);
+		memmap_free(map, entry);
 		resched_every(++n);
 	}
+	kmem_cache_free_bulk(memmap_cachep[map->reverse], map->nspare, map->spare);
 	mutex_destroy(&map->lock);
 }
 EXPORT_SYMBOL_NS_GPL(memmap_destroy, "RINGSIDE");
@@ -130,6 +157,8 @@ static int memmap_wait(struct memmap *map, const struct memmap_set *set)
 	/* Pairs with the barrier in memmap_read_lock(). */
 	smp_mb();
 	list_for_each_entry(reader, &map->readers, link) {
+		if (likely(!reader_uses(reader, set)))
+			continue;
 		if (map->patient)
 			wait_event(map->wait, !reader_uses(reader, set));
 		else if (wait_event_killable(map->wait, !reader_uses(reader, set)))
@@ -160,7 +189,8 @@ static int memmap_settle(struct memmap *map)
 	}
 	idle->generation = active->generation;
 	idle->version = active->version;
-	memmap_free_list(&pending->del);
+	if (!list_empty(&pending->del))
+		memmap_free_list(map, &pending->del);
 	edit_init(pending);
 	return 0;
 }
@@ -203,27 +233,38 @@ EXPORT_SYMBOL_NS_GPL(memmap_unlock, "RINGSIDE");
 
 /**
  * memmap_alloc - an entry that is in no map yet
+ * @map: the map it is for
  * @start: first address
  * @last: last address, inclusive, not below @start
  * @addr: what @start maps to
  * @perm: what it permits, MEMMAP_READ and MEMMAP_WRITE
  *
- * Context: may sleep.
+ * Context: memmap.lock; may sleep.
  * Return: the entry or NULL.
  */
-struct memmap_entry *memmap_alloc(u64 start, u64 last, u64 addr, u32 perm)
+struct memmap_entry *memmap_alloc(struct memmap *map, u64 start, u64 last, u64 addr, u32 perm)
 {
-	struct memmap_entry *entry = kmem_cache_alloc(memmap_cachep, GFP_KERNEL);
+	struct memmap_entry *entry;
 	unsigned int i;
 
-	if (!entry)
-		return NULL;
+	lockdep_assert_held(&map->lock);
+	/* Entries come by the hundred when they come: a round trip for each would cost more. */
+	if (!map->nspare) {
+		/* All of them or none; what it returns else differs between kernels. */
+		if (!kmem_cache_alloc_bulk(memmap_cachep[map->reverse], GFP_KERNEL,
+					   MEMMAP_SPARE, map->spare))
+			return NULL;
+		map->nspare = MEMMAP_SPARE;
+	}
+	entry = map->spare[--map->nspare];
 	for (i = 0; i < 2; i++) {
+		RB_CLEAR_NODE(&entry->node[i].rb);
 		entry->node[i].start = start;
 		entry->node[i].last = last;
 		entry->node[i].addr = addr;
 		entry->node[i].perm = perm;
-		entry->rnode[i].node = &entry->node[i];
+		if (map->reverse)
+			entry->rnode[i].node = &entry->node[i];
 	}
 	entry->fresh = false;
 	entry->leaving = false;
@@ -233,27 +274,29 @@ EXPORT_SYMBOL_NS_GPL(memmap_alloc, "RINGSIDE");
 
 /**
  * memmap_free - free an entry that is in no map
+ * @map: the map it was for
  * @entry: from memmap_alloc()
  */
-void memmap_free(struct memmap_entry *entry)
+void memmap_free(struct memmap *map, struct memmap_entry *entry)
 {
-	kmem_cache_free(memmap_cachep, entry);
+	kmem_cache_free(memmap_cachep[map->reverse], entry);
 }
 EXPORT_SYMBOL_NS_GPL(memmap_free, "RINGSIDE");
 
 /**
  * memmap_free_list - free entries that are in no map
+ * @map: the map they were for
  * @list: where they are linked by memmap_entry.link; not emptied
  *
  * Context: may sleep.
  */
-void memmap_free_list(struct list_head *list)
+void memmap_free_list(struct memmap *map, struct list_head *list)
 {
 	struct memmap_entry *entry, *tmp;
 	unsigned int n = 0;
 
 	list_for_each_entry_safe(entry, tmp, list, link) {
-		memmap_free(entry);
+		memmap_free(map, entry);
 		resched_every(++n);
 	}
 }
@@ -278,22 +321,104 @@ struct memmap_entry *memmap_overlap(struct memmap *map, u64 start, u64 last)
 EXPORT_SYMBOL_NS_GPL(memmap_overlap, "RINGSIDE");
 
 /**
- * memmap_insert_free - add an entry where there is none
+ * memmap_after - the next entry, by address
  * @map: the map
- * @entry: from memmap_alloc(); the map's from now on. memmap_overlap() has found no
- *	other one in its range
+ * @entry: an entry of it
+ *
+ * Context: memmap.lock.
+ * Return: the entry, or NULL after the last one.
+ */
+struct memmap_entry *memmap_after(struct memmap *map, struct memmap_entry *entry)
+{
+	lockdep_assert_held(&map->lock);
+	return list_is_last(&entry->sorted, &map->sorted) ? NULL : list_next_entry(entry, sorted);
+}
+EXPORT_SYMBOL_NS_GPL(memmap_after, "RINGSIDE");
+
+/**
+ * memmap_maps - is there an entry for an address, of those that are in force?
+ * @map: the map
+ * @addr: the address
+ *
+ * Context: memmap.lock.
+ * Return: true if there is.
+ */
+bool memmap_maps(struct memmap *map, u64 addr)
+{
+	return memmap_find(&memmap_active(map)->root, addr);
+}
+EXPORT_SYMBOL_NS_GPL(memmap_maps, "RINGSIDE");
+
+/* Is a range free that starts behind one entry, and do the two neighbours say where? */
+static bool place_beside(struct memmap *map, struct memmap_entry *entry, u64 start, u64 last,
+			 struct list_head **before)
+{
+	struct list_head *prev, *next;
+
+	prev = start > entry->node[0].last ? &entry->sorted : entry->sorted.prev;
+	next = prev->next;
+	*before = prev;
+	return (prev == &map->sorted ||
+		list_entry(prev, struct memmap_entry, sorted)->node[0].last < start) &&
+	       (next == &map->sorted ||
+		list_entry(next, struct memmap_entry, sorted)->node[0].start > last);
+}
+
+/**
+ * memmap_place - find where an entry would stand
+ * @map: the map
+ * @start: its first address
+ * @last: its last address, inclusive
+ * @before: where to put its place, for memmap_insert_at()
+ *
+ * Context: memmap.lock; the place is good until the map is changed or unlocked.
+ * Return: 0, or -EINVAL if it would overlap another.
+ */
+int memmap_place(struct memmap *map, u64 start, u64 last, struct list_head **before)
+{
+	struct memmap_set *idle = memmap_idle(map);
+	struct rb_node *rb = idle->root.rb_node;
+
+	/* Who adds many goes up or down in addresses: next to what came last? */
+	if (!list_empty(&map->order) &&
+	    place_beside(map, list_last_entry(&map->order, struct memmap_entry, order), start,
+			 last, before))
+		return 0;
+	*before = &map->sorted;
+	while (rb) {
+		struct memmap_node *node = rb_entry(rb, struct memmap_node, rb);
+
+		if (last < node->start) {
+			rb = rb->rb_left;
+		} else if (start > node->last) {
+			*before = &memmap_entry_of(node, idle)->sorted;
+			rb = rb->rb_right;
+		} else {
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(memmap_place, "RINGSIDE");
+
+/**
+ * memmap_insert_at - add an entry where there is none
+ * @map: the map
+ * @entry: from memmap_alloc(); the map's from now on
+ * @before: from memmap_place() for the entry's range
  *
  * Context: memmap.lock.
  */
-void memmap_insert_free(struct memmap *map, struct memmap_entry *entry)
+void memmap_insert_at(struct memmap *map, struct memmap_entry *entry, struct list_head *before)
 {
+	list_add(&entry->sorted, before);
 	set_insert(map, memmap_idle(map), entry);
 	entry->fresh = true;
 	list_add_tail(&entry->link, &map->edit.add);
 	list_add_tail(&entry->order, &map->order);
 	map->count++;
 }
-EXPORT_SYMBOL_NS_GPL(memmap_insert_free, "RINGSIDE");
+EXPORT_SYMBOL_NS_GPL(memmap_insert_at, "RINGSIDE");
 
 /**
  * memmap_insert - add an entry
@@ -305,10 +430,12 @@ EXPORT_SYMBOL_NS_GPL(memmap_insert_free, "RINGSIDE");
  */
 int memmap_insert(struct memmap *map, struct memmap_entry *entry)
 {
-	if (memmap_overlap(map, entry->node[0].start, entry->node[0].last))
-		return -EINVAL;
-	memmap_insert_free(map, entry);
-	return 0;
+	struct list_head *before;
+	int err = memmap_place(map, entry->node[0].start, entry->node[0].last, &before);
+
+	if (!err)
+		memmap_insert_at(map, entry, before);
+	return err;
 }
 EXPORT_SYMBOL_NS_GPL(memmap_insert, "RINGSIDE");
 
@@ -323,11 +450,12 @@ void memmap_remove(struct memmap *map, struct memmap_entry *entry)
 {
 	set_remove(map, memmap_idle(map), entry);
 	list_del(&entry->order);
+	list_del(&entry->sorted);
 	map->count--;
 	if (entry->fresh) {
 		/* No reader ever saw it. */
 		list_del(&entry->link);
-		memmap_free(entry);
+		memmap_free(map, entry);
 	} else {
 		list_add_tail(&entry->link, &map->edit.del);
 	}
@@ -375,14 +503,19 @@ void memmap_cancel(struct memmap *map)
 {
 	struct memmap_set *idle = memmap_idle(map);
 	struct memmap_entry *entry;
+	struct list_head *before;
 
 	list_for_each_entry(entry, &map->edit.add, link) {
 		set_remove(map, idle, entry);
 		list_del(&entry->order);
+		list_del(&entry->sorted);
 		map->count--;
 	}
-	memmap_free_list(&map->edit.add);
+	memmap_free_list(map, &map->edit.add);
 	list_for_each_entry(entry, &map->edit.del, link) {
+		WARN_ON_ONCE(memmap_place(map, entry->node[0].start, entry->node[0].last,
+					  &before));
+		list_add(&entry->sorted, before);
 		set_insert(map, idle, entry);
 		list_add_tail(&entry->order, &map->order);
 		map->count++;
@@ -391,22 +524,25 @@ void memmap_cancel(struct memmap *map)
 }
 EXPORT_SYMBOL_NS_GPL(memmap_cancel, "RINGSIDE");
 
-/* In-order walk of one set: sorted and disjoint. */
-static int set_validate(const struct memmap_set *set, unsigned int count)
+/* In-order walk of one set: sorted and disjoint, and the list says the same. */
+static int set_validate(const struct memmap *map, const struct memmap_set *set)
 {
+	const struct list_head *pos = &map->sorted;
 	const struct memmap_node *prev = NULL;
 	unsigned int n = 0;
 	struct rb_node *rb;
 
-	for (rb = rb_first_cached(&set->root); rb; rb = rb_next(rb)) {
-		const struct memmap_node *node = rb_entry(rb, struct memmap_node, rb);
+	for (rb = rb_first(&set->root); rb; rb = rb_next(rb)) {
+		struct memmap_node *node = rb_entry(rb, struct memmap_node, rb);
 
-		if (node->last < node->start || (prev && prev->last >= node->start))
+		pos = pos->next;
+		if (node->last < node->start || (prev && prev->last >= node->start) ||
+		    pos != &memmap_entry_of(node, set)->sorted)
 			return -EINVAL;
 		prev = node;
 		n++;
 	}
-	return n == count ? 0 : -EINVAL;
+	return n == map->count && pos->next == &map->sorted ? 0 : -EINVAL;
 }
 
 /* The reverse side has the same nodes, sorted by the other address. */
@@ -441,7 +577,7 @@ int memmap_validate(struct memmap *map)
 	int err = memmap_settle(map);
 
 	for (i = 0; i < 2 && !err; i++) {
-		err = set_validate(&map->set[i], map->count);
+		err = set_validate(map, &map->set[i]);
 		if (!err && map->reverse)
 			err = rset_validate(&map->set[i], map->count);
 	}

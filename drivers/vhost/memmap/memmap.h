@@ -82,21 +82,23 @@ struct memmap_rnode {
 /**
  * struct memmap_entry - what one memmap_insert() adds
  * @node: its node in each of the two sets
- * @rnode: the same, for maps with a reverse side
  * @link: in a list of struct memmap_edit; free for the owner's use otherwise
  * @order: in memmap.order
+ * @sorted: in memmap.sorted
  * @fresh: added by the edit that goes on
  * @leaving: for the owner of the map
+ * @rnode: as @node; only maps with a reverse side have them
  *
  * All but the nodes is under memmap.lock.
  */
 struct memmap_entry {
 	struct memmap_node node[2];
-	struct memmap_rnode rnode[2];
 	struct list_head link;
 	struct list_head order;
+	struct list_head sorted;
 	bool fresh;
 	bool leaving;
+	struct memmap_rnode rnode[];
 };
 
 /**
@@ -129,7 +131,7 @@ struct memmap_cache {
  * @index: which node of an entry is in this tree, 0 or 1
  */
 struct memmap_set {
-	struct rb_root_cached root;
+	struct rb_root root;
 	struct rb_root_cached rroot;
 	u64 generation;
 	u64 version;
@@ -156,6 +158,9 @@ struct memmap_edit {
 	struct list_head del;
 };
 
+/* Entries are allocated so many at a time. */
+#define MEMMAP_SPARE	8
+
 /**
  * struct memmap - an address map
  * @active: the set readers use; written under @lock
@@ -170,7 +175,10 @@ struct memmap_edit {
  * @edit: changes made to the idle set, not published
  * @pending: changes published, as long as the idle set does not have them
  * @order: all entries, the newest last
+ * @sorted: all entries, the lowest address first
  * @count: how many
+ * @spare: entries that were allocated ahead of need
+ * @nspare: how many
  */
 struct memmap {
 	struct memmap_set *active;
@@ -187,7 +195,10 @@ struct memmap {
 	struct memmap_edit edit;
 	struct memmap_edit pending;
 	struct list_head order;
+	struct list_head sorted;
 	unsigned int count;
+	void *spare[MEMMAP_SPARE];
+	unsigned int nspare;
 };
 
 void memmap_init(struct memmap *map, bool reverse);
@@ -196,13 +207,16 @@ void memmap_add_reader(struct memmap *map, struct memmap_reader *reader);
 
 int memmap_lock(struct memmap *map);
 void memmap_unlock(struct memmap *map);
-struct memmap_entry *memmap_alloc(u64 start, u64 last, u64 addr, u32 perm);
-void memmap_free(struct memmap_entry *entry);
-void memmap_free_list(struct list_head *list);
+struct memmap_entry *memmap_alloc(struct memmap *map, u64 start, u64 last, u64 addr, u32 perm);
+void memmap_free(struct memmap *map, struct memmap_entry *entry);
+void memmap_free_list(struct memmap *map, struct list_head *list);
+int memmap_place(struct memmap *map, u64 start, u64 last, struct list_head **before);
+void memmap_insert_at(struct memmap *map, struct memmap_entry *entry, struct list_head *before);
 int memmap_insert(struct memmap *map, struct memmap_entry *entry);
-void memmap_insert_free(struct memmap *map, struct memmap_entry *entry);
 void memmap_remove(struct memmap *map, struct memmap_entry *entry);
 struct memmap_entry *memmap_overlap(struct memmap *map, u64 start, u64 last);
+struct memmap_entry *memmap_after(struct memmap *map, struct memmap_entry *entry);
+bool memmap_maps(struct memmap *map, u64 addr);
 int memmap_publish(struct memmap *map);
 void memmap_cancel(struct memmap *map);
 int memmap_validate(struct memmap *map);

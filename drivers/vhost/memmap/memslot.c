@@ -34,9 +34,9 @@ static bool region_valid(const struct vhost_memory_region *r)
 	       access_ok(u64_to_user_ptr(r->userspace_addr), r->memory_size);
 }
 
-static struct memmap_entry *slot_alloc(const struct vhost_memory_region *r)
+static struct memmap_entry *slot_alloc(struct memslots *ms, const struct vhost_memory_region *r)
 {
-	return memmap_alloc(r->guest_phys_addr, r->guest_phys_addr + r->memory_size - 1,
+	return memmap_alloc(&ms->map, r->guest_phys_addr, r->guest_phys_addr + r->memory_size - 1,
 			    r->userspace_addr, MEMMAP_READ | MEMMAP_WRITE);
 }
 
@@ -96,18 +96,17 @@ static int table_reserve(struct memslots *ms, unsigned int i, unsigned int nregi
 /* After updates of the map alone: write down what it holds, in its order. */
 static int table_refresh(struct memslots *ms)
 {
-	const struct memmap_set *set = memmap_active(&ms->map);
+	const struct memmap_entry *slot;
 	struct vhost_memory_region *r;
 	unsigned int n = 0;
-	struct rb_node *rb;
 
 	if (!ms->table_stale)
 		return 0;
 	if (table_reserve(ms, ms->cur, ms->nregions))
 		return -ENOMEM;
 	r = ms->table[ms->cur];
-	for (rb = rb_first_cached(&set->root); rb; rb = rb_next(rb)) {
-		const struct memmap_node *node = rb_entry(rb, struct memmap_node, rb);
+	list_for_each_entry(slot, &ms->map.sorted, sorted) {
+		const struct memmap_node *node = &slot->node[0];
 
 		r[n].guest_phys_addr = node->start;
 		r[n].memory_size = node->last - node->start + 1;
@@ -206,7 +205,7 @@ static int diff_find(struct memslots *ms, struct table_diff *diff, unsigned int 
 			list_del(&slot->link);
 			continue;
 		}
-		slot = slot_alloc(&new[i]);
+		slot = slot_alloc(ms, &new[i]);
 		if (!slot)
 			return -ENOMEM;
 		list_add_tail(&slot->link, &diff->add);
@@ -247,7 +246,7 @@ static void diff_cancel(struct memslots *ms, struct table_diff *diff)
 	list_for_each_entry(slot, &ms->map.edit.del, link)
 		slot->leaving = false;
 	memmap_cancel(&ms->map);
-	memmap_free_list(&diff->add);
+	memmap_free_list(&ms->map, &diff->add);
 }
 
 /**
@@ -302,11 +301,11 @@ static int update_apply(struct memslots *ms, const struct memslots_update *u)
 	for (i = 0; i < u->nadd; i++) {
 		if (!region_valid(&u->add[i]))
 			return -EFAULT;
-		slot = slot_alloc(&u->add[i]);
+		slot = slot_alloc(ms, &u->add[i]);
 		if (!slot)
 			return -ENOMEM;
 		if (memmap_insert(&ms->map, slot)) {
-			memmap_free(slot);
+			memmap_free(&ms->map, slot);
 			return -EINVAL;
 		}
 		resched_every(i + 1);
@@ -378,7 +377,7 @@ EXPORT_SYMBOL_NS_GPL(memslots_count, "RINGSIDE");
  */
 u64 memslots_last(struct memslots *ms)
 {
-	const struct rb_node *last = rb_last(&ms->map.active->root.rb_root);
+	const struct rb_node *last = rb_last(&ms->map.active->root);
 
 	return last ? rb_entry(last, struct memmap_node, rb)->last : 0;
 }

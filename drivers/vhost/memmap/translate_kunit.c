@@ -159,7 +159,7 @@ static void permissions(struct kunit *test)
 		{ .start = GPA + PAGE, .last = GPA + 2 * PAGE - 1, .addr = TEST_UVA + PAGE,
 		  .perm = MEMMAP_READ | MEMMAP_WRITE },
 	};
-	struct memmap map = { .set[0] = { .root = RB_ROOT_CACHED, .generation = 1 } };
+	struct memmap map = { .set[0] = { .root = RB_ROOT, .generation = 1 } };
 	struct memmap_set *set = &map.set[0];
 	struct memmap_cache cache = {};
 	struct iovec iov[2];

@@ -66,7 +66,7 @@ static void put_back(struct kunit *test, struct memmap *map, const struct memmap
 
 	KUNIT_ASSERT_EQ(test, memmap_lock(map), 0);
 	for (i = 0; i < n; i++) {
-		struct memmap_entry *entry = memmap_alloc(kept[i].start, kept[i].last,
+		struct memmap_entry *entry = memmap_alloc(map, kept[i].start, kept[i].last,
 							  kept[i].addr, kept[i].perm);
 
 		KUNIT_ASSERT_NOT_NULL(test, entry);

@@ -202,7 +202,7 @@ static void phys_open(struct kunit *test, struct ring *r)
 		struct memmap_entry *entry;
 
 		part = off >= r->buffers ? CHUNK : PAGE_SIZE;
-		entry = memmap_alloc(PHYS_IOVA + off, PHYS_IOVA + off + part - 1,
+		entry = memmap_alloc(&r->iotlb, PHYS_IOVA + off, PHYS_IOVA + off + part - 1,
 				     __pa(r->iov_base + ring_swap(r, off)),
 				     MEMMAP_READ | MEMMAP_WRITE);
 		KUNIT_ASSERT_NOT_NULL(test, entry);

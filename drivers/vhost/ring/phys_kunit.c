@@ -22,10 +22,11 @@ static void put(struct ring *r, unsigned int i, u64 addr, u32 len, u16 flags, u1
 /* Map a page at r->hole to @addr. */
 static void map_hole(struct kunit *test, struct ring *r, u64 addr, u32 perm)
 {
-	struct memmap_entry *entry = memmap_alloc(r->hole, r->hole + PAGE_SIZE - 1, addr, perm);
+	struct memmap_entry *entry;
 
-	KUNIT_ASSERT_NOT_NULL(test, entry);
 	KUNIT_ASSERT_EQ(test, memmap_lock(&r->iotlb), 0);
+	entry = memmap_alloc(&r->iotlb, r->hole, r->hole + PAGE_SIZE - 1, addr, perm);
+	KUNIT_ASSERT_NOT_NULL(test, entry);
 	KUNIT_ASSERT_EQ(test, memmap_insert(&r->iotlb, entry), 0);
 	KUNIT_EXPECT_EQ(test, memmap_publish(&r->iotlb), 0);
 	memmap_unlock(&r->iotlb);
