@@ -12,3 +12,9 @@ release = version = re.search(r'PACKAGE_VERSION="(.*)"', _CONF).group(1)
 highlight_language = "none"
 html_theme = "alabaster"
 html_show_sourcelink = False
+man_pages = [
+    ("man/ringside", "ringside", "device side of virtio in the kernel", author, 7),
+    ("man/vhost-parameters", "vhost-parameters", "parameters of Ringside's modules", author, 7),
+    ("vhost-update-mem-regions", "ioctl_vhost_update_mem_regions",
+     "change part of a vhost device's memory table", author, 2),
+]
