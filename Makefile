@@ -64,9 +64,11 @@ uapi-check:
 dkms-test:
 	@tools/testing/package/dkms-test $(or $(ARGS),bookworm)
 
-.PHONY: docs
+.PHONY: docs hooks
 docs:
 	@tools/testing/checks/docs
+hooks:
+	@tools/hooks/install
 
 .PHONY: version
 version:
@@ -95,4 +97,6 @@ help:
 	@echo 'make uapi-check       our ABI headers against the kernel'"'"'s in KDIR'
 	@echo 'make check-config     does the kernel in KDIR have what we need?'
 	@echo 'make dkms-test        dkms and the package in a chroot; ARGS="bookworm" or "trixie"'
-	@echo 'make docs             Documentation/ as HTML in build/docs, by Sphinx'
+	@echo 'make docs             Documentation/ as HTML in build/docs, by Sphinx, and manual'
+	@echo '                      pages in build/man'
+	@echo 'make hooks            have git check what is committed, see tools/hooks/pre-commit'
