@@ -48,13 +48,15 @@ else
 	rm -rf '$(if $(RELEASE),$(OUT),$(no_kernel))'
 endif
 
-.PHONY: check bench demo
+.PHONY: check bench demo fuzz
 check:
 	tools/testing/check $(ARGS)
 bench:
 	tools/testing/bench/bench $(ARGS)
 demo:
 	tools/testing/guest/demo $(ARGS)
+fuzz:
+	tools/testing/fuzz/fuzz $(ARGS)
 
 .PHONY: style uapi-check dkms-test
 style:
@@ -93,6 +95,8 @@ help:
 	@echo 'make check            all tests; ARGS="--help" shows how to run fewer'
 	@echo 'make bench            what our modules cost, against the distribution'"'"'s on the same'
 	@echo '                      kernel, as a report in Documentation/bench/; ARGS="--help"'
+	@echo 'make fuzz             random input for the ring engine and for all calls;'
+	@echo '                      ARGS="--help" shows how long, and how to repeat what failed'
 	@echo 'make style            static checks; needs no kernel tree'
 	@echo 'make uapi-check       our ABI headers against the kernel'"'"'s in KDIR'
 	@echo 'make check-config     does the kernel in KDIR have what we need?'
