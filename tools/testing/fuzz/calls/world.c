@@ -2,7 +2,6 @@
 /* What programs of calls have to call on: devices, files, memory. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,29 +17,16 @@
 static struct vdpa_dev vdpa[2];
 static struct net_backend tap;
 
-/*
- * The vdpa family is in the first network name space alone, and the helpers leave that
- * before main().
- */
-static int first_ns = -1;
-
-__attribute__((constructor(101)))
-static void keep_first_ns(void)
-{
-	first_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-}
-
 int world_prepare(void)
 {
 	const char *step = "vdpa devices";
-	int own_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), ret;
+	int ret = net_ns_first();
 
-	setns(first_ns, CLONE_NEWNET);
-	ret = vdpa_dev_make(&vdpa[0], "vdpasim_net", "fuzznet", &(struct vdpa_attrs){});
+	if (!ret)
+		ret = vdpa_dev_make(&vdpa[0], "vdpasim_net", "fuzznet", &(struct vdpa_attrs){});
 	if (!ret)
 		ret = vdpa_dev_make(&vdpa[1], "vdpasim_blk", "fuzzblk", &(struct vdpa_attrs){});
 	if (!ret) {
-		setns(own_ns, CLONE_NEWNET);
 		step = "target";
 		ret = target_init();
 	}

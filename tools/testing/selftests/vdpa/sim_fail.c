@@ -4,43 +4,13 @@
  * until it works: each failure is reported and leaves nothing. Needs a kernel with
  * fault injection.
  */
-#include <fcntl.h>
 #include <unistd.h>
 
+#include "libfail.h"
 #include "libsim.h"
 #include "test.h"
 
 #define MOST	2000	/* no device has that many points of failure */
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-/* Let injected failures hit every allocation of this task, without a backtrace. */
-static int injection_ready(void)
-{
-	static const char *const kinds[] = { "failslab", "fail_page_alloc" };
-	char path[128];
-	unsigned int i;
-
-	if (access("/proc/self/fail-nth", W_OK))
-		return -ENOENT;
-	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", kinds[i]);
-		write_text(path, "0");
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", kinds[i]);
-		write_text(path, "N");
-	}
-	return 0;
-}
 
 /* Does the device have all it needs? */
 static int net_works(struct vdpa_dev *dev)
@@ -72,21 +42,17 @@ static int blk_works(struct vdpa_dev *dev)
 static int new_failing(struct vnl *nl, const char *mgmt, int fd, int nth, bool *met)
 {
 	struct vnl_req req;
-	char text[16];
 	int ret;
 
 	vnl_begin(&req, VDPA_CMD_DEV_NEW, 0);
 	vnl_put_str(&req, VDPA_ATTR_DEV_NAME, "f0");
 	vnl_put_str(&req, VDPA_ATTR_MGMTDEV_DEV_NAME, mgmt);
 	vnl_put_u16(&req, VDPA_ATTR_DEV_NET_CFG_MAX_VQP, 2);
-	snprintf(text, sizeof(text), "%d", nth);
-	if (pwrite(fd, text, strlen(text), 0) < 0)
+	if (fail_arm(fd, nth))
 		return -EIO;
 	ret = vnl_do(nl, &req, NULL, NULL);
-	memset(text, 0, sizeof(text));
-	/* What is left over may hit our own reading of it. */
-	*met = pread(fd, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
-	pwrite(fd, "0", 1, 0);
+	*met = fail_met(fd);
+	fail_arm(fd, 0);
 	return ret;
 }
 
@@ -103,7 +69,7 @@ FIXTURE_VARIANT_ADD(fail, blk) { "vdpasim_blk", blk_works };
 
 FIXTURE_SETUP(fail)
 {
-	if (injection_ready())
+	if (fail_ready())
 		SKIP(return, "no fault injection in this kernel");
 }
 
@@ -123,7 +89,7 @@ TEST_F_TIMEOUT(fail, fault_055_no_thread_no_device, 300)
 		SKIP(return, "no simulators");
 	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, vnl_dev_del(&dev.nl, "f0"));
-	fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	fd = fail_open();
 	ASSERT_LE(0, fd);
 	for (nth = 1; met && nth < MOST; nth++) {
 		ret = new_failing(&dev.nl, variant->mgmt, fd, nth, &met);

@@ -4,73 +4,15 @@
  * succeeds: each failure must be reported, leave the device as it was, and the call
  * must work when it is repeated. Needs a kernel with fault injection.
  */
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "libdirty.h"
+#include "libfail.h"
 #include "libscsi.h"
 #include "libvsock.h"
 #include "test.h"
 
 #define MOST	200	/* no call here has that many points of failure */
-
-static int write_number(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-/* Let the injected failures hit every allocation of this task, without a backtrace. */
-static int injection_ready(void)
-{
-	static const char *const knobs[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
-	char path[128];
-	unsigned int i;
-
-	if (access("/proc/self/fail-nth", W_OK))
-		return -ENOENT;
-	for (i = 0; i < ARRAY_LEN(knobs); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", knobs[i]);
-		write_number(path, "0");
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait", knobs[i]);
-		write_number(path, "N");
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-highmem", knobs[i]);
-		write_number(path, "N");
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/min-order", knobs[i]);
-		write_number(path, "0");
-	}
-	return 0;
-}
-
-/*
- * Was the failure used up by the call before this one? A failure that is left over
- * may hit our own reading of it.
- */
-static bool injected(int nth_fd)
-{
-	char buf[16] = { 0 };
-
-	return pread(nth_fd, buf, sizeof(buf) - 1, 0) > 0 && atoi(buf) == 0;
-}
-
-/* The nth failure from here on is to happen; 0: none. Likewise may hit itself. */
-static int inject(int nth_fd, int nth)
-{
-	char text[16];
-	int tries;
-
-	snprintf(text, sizeof(text), "%d", nth);
-	for (tries = 0; tries < 3; tries++)
-		if (pwrite(nth_fd, text, strlen(text), 0) > 0)
-			return 0;
-	return -errno;
-}
 
 struct fail_case {
 	struct vmm *v;
@@ -91,18 +33,17 @@ struct fail_case {
 static int sweep(struct fail_case *c, int (*call)(struct fail_case *c),
 		 int (*after)(struct fail_case *c))
 {
-	int fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
-	int nth, ret, failed = 0;
+	int fd = fail_open(), nth, ret, failed = 0;
 	bool used;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	for (nth = 1; nth <= MOST; nth++) {
-		if (inject(fd, nth))
+		if (fail_arm(fd, nth))
 			return -EBADF;
 		ret = call(c);
-		used = injected(fd);
-		if (inject(fd, 0))
+		used = fail_met(fd);
+		if (fail_arm(fd, 0))
 			return -EBADF;
 		if (ret && ret != -ENOMEM && ret != -EFAULT && ret != -EAGAIN) {
 			printf("# failure %d: call gives %d\n", nth, ret);
@@ -131,7 +72,7 @@ FIXTURE_SETUP(fail_nth)
 {
 	vmm_init(&self->v);
 	self->c = (struct fail_case) { .v = &self->v, .t = &self->t, .fd = -1 };
-	if (injection_ready())
+	if (fail_ready())
 		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
 	ASSERT_EQ(0, net_ns_enter());
 	ASSERT_EQ(0, vmm_net_up(&self->v, &(struct vmm_config){ .features = F_VERSION_1 }));
@@ -316,7 +257,7 @@ FIXTURE_SETUP(fail_iommu)
 	self->c = (struct fail_case) {
 		.v = &self->m.v, .m = &self->m, .d = &self->d, .fd = -1,
 	};
-	if (injection_ready())
+	if (fail_ready())
 		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
 	ASSERT_EQ(0, net_ns_enter());
 	ASSERT_EQ(0, iommu_up(&self->m, &(struct iommu_config){
@@ -405,7 +346,7 @@ FIXTURE(fail_vsock) {
 
 FIXTURE_SETUP(fail_vsock)
 {
-	if (injection_ready())
+	if (fail_ready())
 		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
 	ASSERT_EQ(0, vs_up(&self->g, &(struct vs_config){ 0 }));
 	ASSERT_EQ(0, vs_serve(&self->g));
@@ -507,7 +448,7 @@ FIXTURE(fail_scsi) {
 
 FIXTURE_SETUP(fail_scsi)
 {
-	if (injection_ready())
+	if (fail_ready())
 		SKIP(return, "no /proc/self/fail-nth: kernel without fault injection");
 	ASSERT_EQ(0, target_init());
 	ASSERT_EQ(0, target_simple());

@@ -233,10 +233,18 @@ static unsigned int ns_at_start;
  * A namespace costs more than many a test in it: the harness forks for each test, and
  * all that leave nothing behind share the one made before.
  */
+static int ns_first = -1;
+
 __attribute__((constructor)) static void ns_of_program(void)
 {
+	ns_first = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (!ns_new())
 		ns_at_start = ns_interfaces();
+}
+
+int net_ns_first(void)
+{
+	return setns(ns_first, CLONE_NEWNET) ? -errno : 0;
 }
 
 int net_ns_enter(void)

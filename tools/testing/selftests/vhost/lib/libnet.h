@@ -35,6 +35,8 @@ struct net_backend {
  * the program as long as no test left anything in it, else a fresh one.
  */
 int net_ns_enter(void);
+/* Be where the program was started: the vdpa family of netlink is only there. */
+int net_ns_first(void);
 
 /*
  * hdr_len: size of the virtio-net header the backend itself handles; 0 when vhost
