@@ -48,7 +48,7 @@ else
 	rm -rf '$(if $(RELEASE),$(OUT),$(no_kernel))'
 endif
 
-.PHONY: check bench demo fuzz
+.PHONY: check bench demo fuzz soak
 check:
 	tools/testing/check $(ARGS)
 bench:
@@ -57,6 +57,8 @@ demo:
 	tools/testing/guest/demo $(ARGS)
 fuzz:
 	tools/testing/fuzz/fuzz $(ARGS)
+soak:
+	tools/testing/soak $(ARGS)
 
 .PHONY: style uapi-check dkms-test
 style:
@@ -97,6 +99,7 @@ help:
 	@echo '                      kernel, as a report in Documentation/bench/; ARGS="--help"'
 	@echo 'make fuzz             random input for the ring engine and for all calls;'
 	@echo '                      ARGS="--help" shows how long, and how to repeat what failed'
+	@echo 'make soak             all devices at work for half an hour; ARGS="--minutes 5"'
 	@echo 'make style            static checks; needs no kernel tree'
 	@echo 'make uapi-check       our ABI headers against the kernel'"'"'s in KDIR'
 	@echo 'make check-config     does the kernel in KDIR have what we need?'
