@@ -2,7 +2,7 @@
 /*
  * What root may see of a device that has an owner: in
  * /sys/kernel/debug/vhost/<device>-<pid>-<number>, a file for the device and one for each
- * queue.
+ * queue that has been told where its ring is: a device may have a thousand without.
  *
  * Who reads takes no lock that is held by those who wait for memory of the guest: a
  * queue that hangs is the one that somebody wants to look at. Each number is right by
@@ -219,7 +219,6 @@ VHOST_DEBUG_FILE(vhost_debug_vq);
 void vhost_debug_add(struct vhost_dev *dev)
 {
 	struct vhost_debug *debug = &dev->debug;
-	unsigned int i;
 	char name[48];
 
 	lockdep_assert_held(&dev->mutex);
@@ -230,11 +229,25 @@ void vhost_debug_add(struct vhost_dev *dev)
 	snprintf(name, sizeof(name), "%s-%d-%d", dev->ops->name, debug->owner, debug->id);
 	debug->dir = vhost_debug_dir(name);
 	debugfs_create_file_unsafe("device", 0400, debug->dir, dev, &vhost_debug_dev_fops);
-	for (i = 0; i < dev->nvqs; i++) {
-		snprintf(name, sizeof(name), "vq%u", i);
-		debugfs_create_file_unsafe(name, 0400, debug->dir, dev->vqs[i],
-					   &vhost_debug_vq_fops);
-	}
+}
+
+/**
+ * vhost_debug_add_vq - a file for a queue, unless it has one
+ * @vq: the queue
+ *
+ * Context: vhost_dev.mutex; may sleep.
+ */
+void vhost_debug_add_vq(struct vhost_virtqueue *vq)
+{
+	const struct vhost_debug *debug = &vq->dev->debug;
+	char name[16];
+
+	lockdep_assert_held(&vq->dev->mutex);
+	if (vq->debug || debug->id < 0)
+		return;
+	snprintf(name, sizeof(name), "vq%u", vq->index);
+	debugfs_create_file_unsafe(name, 0400, debug->dir, vq, &vhost_debug_vq_fops);
+	vq->debug = true;
 }
 
 /**
@@ -246,11 +259,14 @@ void vhost_debug_add(struct vhost_dev *dev)
 void vhost_debug_remove(struct vhost_dev *dev)
 {
 	struct vhost_debug *debug = &dev->debug;
+	unsigned int i;
 
 	lockdep_assert_held(&dev->mutex);
 	if (debug->id < 0)
 		return;
 	debugfs_remove(debug->dir);
+	for (i = 0; i < dev->nvqs; i++)
+		dev->vqs[i]->debug = false;
 	ida_free(&vhost_debug_ids, debug->id);
 	debug->dir = NULL;
 	debug->id = -1;

@@ -67,6 +67,7 @@ int vhost_get_busyloop_timeout(struct vhost_virtqueue *vq, void *arg);
 
 /* debugfs.c */
 void vhost_debug_add(struct vhost_dev *dev);
+void vhost_debug_add_vq(struct vhost_virtqueue *vq);
 void vhost_debug_remove(struct vhost_dev *dev);
 void vhost_debug_init(void);
 void vhost_debug_exit(void);

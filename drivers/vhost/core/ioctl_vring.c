@@ -69,8 +69,11 @@ int vhost_set_vring_addr(struct vhost_virtqueue *vq, void *arg)
 		return -EFAULT;
 	if (err)
 		return err;
-	return vhost_vq_set_addr(vq, &areas, addr->flags & BIT(VHOST_VRING_F_LOG),
-				 addr->log_guest_addr);
+	err = vhost_vq_set_addr(vq, &areas, addr->flags & BIT(VHOST_VRING_F_LOG),
+				addr->log_guest_addr);
+	if (!err)
+		vhost_debug_add_vq(vq);
+	return err;
 }
 
 int vhost_set_vring_base(struct vhost_virtqueue *vq, void *arg)

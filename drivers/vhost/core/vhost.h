@@ -120,6 +120,7 @@ struct vhost_iotlb {
  * @handle_kick: serves the queue, in its worker, without locks; immutable
  * @worker: the thread that serves it; written under vhost_dev.mutex, RCU
  * @request: its question to the VMM's IOMMU
+ * @debug: it has a file in debugfs; under vhost_dev.mutex
  * @mutex: protects what follows, and serialises all use of @ring
  * @ring: the ring engine
  * @backend: what the device driver serves it with; NULL while it is stopped
@@ -148,6 +149,7 @@ struct vhost_virtqueue {
 	void (*handle_kick)(struct vhost_virtqueue *vq);
 	struct vhost_worker __rcu *worker;
 	struct vhost_iotlb_request request;
+	bool debug;
 
 	struct mutex mutex;
 	struct devq ring;

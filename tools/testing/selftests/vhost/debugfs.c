@@ -223,6 +223,8 @@ TEST_F(debugfs, goes_with_the_owner)
 	EXPECT_EQ(EIO, errno);
 	/* The next owner's numbers are his own. */
 	ASSERT_EQ(0, vhost_set_owner(v->fd));
+	EXPECT_EQ(-ENOENT, debug_value(NET, TX, "used"));
+	ASSERT_EQ(0, vhost_set_vring_addr(v->fd, &v->vq[VQ_TX].addr));
 	EXPECT_EQ(0, debug_value(NET, TX, "used"));
 	EXPECT_EQ(0, debug_value(NET, TX, "kicks"));
 	EXPECT_EQ(-1, read(fd, text, sizeof(text)));
@@ -391,6 +393,7 @@ TEST_F(debugfs_more, read_races_with_close)
 		fd = vhost_open(VHOST_NET_PATH, 0);
 		ASSERT_LE(0, fd);
 		ASSERT_EQ(0, vhost_set_owner(fd));
+		ASSERT_EQ(0, vhost_set_vring_addr(fd, &(struct vhost_vring_addr){ .index = 1 }));
 		if (rounds++ & 1)
 			EXPECT_EQ(0, vhost_reset_owner(fd));
 		close(fd);
@@ -420,8 +423,12 @@ static void owned(struct __test_metadata *_metadata, const char *device, const c
 	}
 	EXPECT_EQ(0, debug_text(device, "device", "device", name, sizeof(name)));
 	EXPECT_STREQ(device, name);
-	EXPECT_TRUE(debug_says(device, "vq0", "state", "stopped, no backend"));
-	EXPECT_EQ(0, debug_value(device, "vq0", own));
+	/* A queue shows itself when it is told where its ring is, and the others do not. */
+	EXPECT_EQ(-ENOENT, debug_value(device, "vq1", own));
+	ASSERT_EQ(0, vhost_set_vring_addr(fd, &(struct vhost_vring_addr){ .index = 1 }));
+	EXPECT_TRUE(debug_says(device, "vq1", "state", "stopped, no backend"));
+	EXPECT_EQ(0, debug_value(device, "vq1", own));
+	EXPECT_EQ(-ENOENT, debug_value(device, "vq0", own));
 	close(fd);
 }
 
