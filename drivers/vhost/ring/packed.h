@@ -115,13 +115,14 @@ static inline u16 packed_flags(u64 meta)
 	return le64_to_cpu((__force __le64)meta) >> PACKED_FLAGS_SHIFT;
 }
 
+/* The marks say whose turn it is, which is no business of the chain's. */
 static inline void packed_decode(struct devq_desc *desc, u64 addr, u64 meta)
 {
 	desc->addr = le64_to_cpu((__force __le64)addr);
 	meta = le64_to_cpu((__force __le64)meta);
 	desc->len = meta;
 	desc->id = meta >> PACKED_ID_SHIFT;
-	desc->flags = meta >> PACKED_FLAGS_SHIFT;
+	desc->flags = (meta >> PACKED_FLAGS_SHIFT) & ~PACKED_MARKS;
 }
 
 /*
@@ -281,6 +282,14 @@ static int packed_pop(struct devq *dq, struct devq_chain *chain, unsigned int ma
 		for (at = 0; (int)at < have; n++) {
 			struct chain_builder b;
 
+			if (likely(used < iov_max) &&
+			    chain_single(dq, &chain[n], dq->first[at].id, &dq->first[at],
+					 iov + used)) {
+				at++;
+				used++;
+				packed_forward(dq, &dq->pos.avail, &dq->pos.avail_wrap, 1);
+				continue;
+			}
 			chain_begin(&b, &chain[n], 0, iov + used, iov_max - used);
 			err = packed_walk(dq, at, have, &b);
 			if (err)
