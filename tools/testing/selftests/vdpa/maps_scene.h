@@ -3,6 +3,7 @@
 #ifndef RINGSIDE_MAPS_SCENE_H
 #define RINGSIDE_MAPS_SCENE_H
 
+#include <stdio.h>
 #include <sys/mman.h>
 
 #include "libvdpa.h"
@@ -45,12 +46,19 @@ static inline int maps_scene_up(struct maps_scene *s, const char *sim)
 /* Whatever was done: nothing stays pinned, and nobody charged. 0, or -EBUSY. */
 static inline int maps_scene_down(struct maps_scene *s)
 {
+	long pinned, charged;
+
 	vdpa_close(&s->v);
 	vdpa_dev_del(&s->dev);
 	if (!s->mem)
 		return 0;
 	munmap(s->mem, NPAGES * PAGE);
-	return s->pinned == vdpa_pinned() && !vdpa_proc_kb(0, "VmPin:") ? 0 : -EBUSY;
+	pinned = vdpa_pinned();
+	charged = vdpa_proc_kb(0, "VmPin:");
+	if (pinned == s->pinned && !charged)
+		return 0;
+	printf("# %ld pinned, %ld before; %ld kB charged\n", pinned, s->pinned, charged);
+	return -EBUSY;
 }
 
 static inline int map(int fd, uint64_t iova, uint64_t size, const void *p)

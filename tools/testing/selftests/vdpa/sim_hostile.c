@@ -82,6 +82,21 @@ static int tx_breaks(struct vdpa *v, int kmsg, const char *why)
 	return vdpa_restart(v);
 }
 
+/* The log takes few lines in a time: what was not said is given a second chance to be. */
+static int tx_breaks_and_says(struct vdpa *v, int kmsg, const char *why)
+{
+	struct vring_desc *desc = drv_split_desc(&v->vq[NET_TX].ring), saved[2];
+	int ret;
+
+	memcpy(saved, desc, sizeof(saved));
+	ret = tx_breaks(v, kmsg, why);
+	if (ret != -ETIMEDOUT)
+		return ret;
+	ret = vdpa_restart(v);
+	memcpy(desc, saved, sizeof(saved));
+	return ret ? ret : tx_breaks(v, kmsg, why);
+}
+
 /* The way that once was a loop which nothing counted. */
 TEST_F(ring, fault_068_indirect_and_next)
 {
@@ -112,17 +127,17 @@ TEST_F(ring, loops_and_indices)
 	uint64_t at = vdpa_iova(v, table);
 
 	desc[0] = (struct vring_desc) { at, 16, VRING_DESC_F_NEXT, 0 };
-	EXPECT_EQ(0, tx_breaks(v, self->kmsg, "descriptors linked in a loop"));
+	EXPECT_EQ(0, tx_breaks_and_says(v, self->kmsg, "descriptors linked in a loop"));
 	desc[0] = (struct vring_desc) { at, 16, VRING_DESC_F_NEXT, NUM };
-	EXPECT_EQ(0, tx_breaks(v, self->kmsg, "next index out of range"));
+	EXPECT_EQ(0, tx_breaks_and_says(v, self->kmsg, "next index out of range"));
 	desc[0] = (struct vring_desc) { at, 32, VRING_DESC_F_INDIRECT, 0 };
 	table[0] = (struct vring_desc) { at, 16, VRING_DESC_F_INDIRECT, 0 };
-	EXPECT_EQ(0, tx_breaks(v, self->kmsg, "indirect descriptor in an indirect table"));
+	EXPECT_EQ(0, tx_breaks_and_says(v, self->kmsg, "indirect descriptor in an indirect table"));
 	desc[0] = (struct vring_desc) { UINT64_C(0x7fff00000000), 32, VRING_DESC_F_INDIRECT, 0 };
-	EXPECT_EQ(0, tx_breaks(v, self->kmsg, "buffer outside of the memory table"));
+	EXPECT_EQ(0, tx_breaks_and_says(v, self->kmsg, "buffer outside of the memory table"));
 	desc[0] = (struct vring_desc) { at, UINT32_MAX, VRING_DESC_F_NEXT, 1 };
 	desc[1] = (struct vring_desc) { at, UINT32_MAX, 0, 0 };
-	EXPECT_EQ(0, tx_breaks(v, self->kmsg, "chain longer than 4 GiB"));
+	EXPECT_EQ(0, tx_breaks_and_says(v, self->kmsg, "chain longer than 4 GiB"));
 	drv_split_avail(&v->vq[NET_TX].ring)->idx = NUM + 1;
 	event_signal(v->vq[NET_TX].kick);
 	EXPECT_EQ(0, sim_command(v, NET_CTRL, 1, 1, sim_mac, 6));

@@ -344,7 +344,8 @@ TEST_F(debugfs_more, miss)
 	vmm_force_kick(v, VQ_TX);
 	snprintf(want, sizeof(want), "waits for the device IOTLB, a miss of 0x%x", 0x1234000);
 	EXPECT_TRUE(debug_says(NET, TX, "state", want));
-	EXPECT_EQ(1, debug_value(NET, TX, "iotlb_misses"));
+	/* A turn more, and it asks again. */
+	EXPECT_LE(1, debug_value(NET, TX, "iotlb_misses"));
 }
 
 static volatile bool race_over;

@@ -45,13 +45,6 @@ static void *keep_busy(void *arg)
 	return NULL;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Time n packets, one at a time; sorted. 0 or the error of the first that fails. */
 static int time_packets(struct vmm *v, int (*check)(struct vmm *v, size_t len, uint32_t seed),
 			uint64_t *us, unsigned int n)
@@ -67,7 +60,7 @@ static int time_packets(struct vmm *v, int (*check)(struct vmm *v, size_t len, u
 			return ret;
 		us[i] = now_us() - start;
 	}
-	qsort(us, n, sizeof(*us), by_value);
+	qsort(us, n, sizeof(*us), compare_us);
 	return 0;
 }
 
@@ -118,7 +111,7 @@ TEST_F_TIMEOUT(starve, packet_beside_a_queue_that_never_runs_dry, 120)
 {
 	struct vmm *v = &self->v[variant->measured];
 	unsigned int n = packets();
-	uint64_t *us = self->us, alone;
+	uint64_t *us = self->us, alone, end;
 	uint16_t before;
 	int ret;
 
@@ -126,6 +119,10 @@ TEST_F_TIMEOUT(starve, packet_beside_a_queue_that_never_runs_dry, 120)
 	alone = us[n / 2];
 	self->h = (struct hostile) { .v = &self->v[0] };
 	ASSERT_EQ(0, pthread_create(&self->thread, NULL, keep_busy, &self->h));
+	before = drv_split_used_idx(&self->v[0].vq[VQ_TX].ring);
+	for (end = now_ms() + VMM_TIMEOUT_MS; now_ms() < end; nap_us(1000))
+		if (drv_split_used_idx(&self->v[0].vq[VQ_TX].ring) != before)
+			break;
 	before = drv_split_used_idx(&self->v[0].vq[VQ_TX].ring);
 	ret = time_packets(v, variant->check, us, n);
 	self->h.stop = true;
