@@ -231,12 +231,114 @@ static void aliases(struct kunit *test)
 	}
 }
 
+#define HINTED	200U
+
+/* Look every page up twice: in the tree, and where the hints say. */
+static void expect_pages(struct kunit *test, const s64 *to, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * n; i++)
+		KUNIT_EXPECT_EQ_MSG(test, page_at(test, i % n), to[i % n], "page %u", i % n);
+}
+
+/* Hints survive changes, lead to nothing that is gone, and go with what they are for. */
+static void hints_follow(struct kunit *test)
+{
+	struct edit_fixture *f = test->priv;
+	struct memmap_entry **entry = kunit_kcalloc(test, HINTED, sizeof(*entry), GFP_KERNEL);
+	s64 *to = kunit_kcalloc(test, HINTED, sizeof(*to), GFP_KERNEL);
+	struct memmap_hints *hints;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, entry);
+	KUNIT_ASSERT_NOT_NULL(test, to);
+	for (i = 0; i < HINTED; i++) {
+		begin(test);
+		entry[i] = add_page(test, i, i);
+		publish(test);
+		to[i] = i;
+	}
+	hints = f->map.active->hints;
+	KUNIT_ASSERT_GE(test, hints->mask, HINTED);
+	KUNIT_EXPECT_EQ(test, hints->shift, (unsigned int)PAGE_SHIFT);
+	expect_pages(test, to, HINTED);
+	for (i = 0; i < HINTED; i++)
+		KUNIT_EXPECT_PTR_EQ(test, *memmap_hint(hints, i * PAGE), entry[i]);
+	begin(test);
+	for (i = 0; i < HINTED; i += 4) {
+		memmap_remove(&f->map, entry[i]);
+		to[i] = -1;
+	}
+	publish(test);
+	expect_pages(test, to, HINTED);
+	/* Memory of what is gone comes back as something else, of which old hints know nothing. */
+	KUNIT_EXPECT_PTR_EQ(test, f->map.active->hints, hints);
+	begin(test);
+	for (i = 0; i < HINTED; i += 8) {
+		entry[i] = add_page(test, i, HINTED - i);
+		to[i] = HINTED - i;
+	}
+	expect_pages(test, (s64 []){ -1 }, 1);
+	publish(test);
+	expect_pages(test, to, HINTED);
+	begin(test);
+	for (i = 0; i < HINTED; i++)
+		if (to[i] >= 0)
+			memmap_remove(&f->map, entry[i]);
+	publish(test);
+	KUNIT_EXPECT_EQ(test, f->map.active->hints->mask, 0U);
+	KUNIT_EXPECT_LE(test, f->map.nfree, (unsigned int)MEMMAP_KEEP);
+	memset(to, -1, HINTED * sizeof(*to));
+	expect_pages(test, to, HINTED);
+}
+
+/* A reader of the older set meets memory that is another entry in the newer one. */
+static void hints_of_a_turn(struct kunit *test)
+{
+	struct edit_fixture *f = test->priv;
+	struct memmap_cache cache = {};
+	const struct memmap_set *set;
+	struct memmap_entry *gone = NULL, *back;
+	struct iovec iov;
+	unsigned int i;
+	u64 miss;
+
+	begin(test);
+	for (i = 0; i < HINTED; i++)
+		gone = add_page(test, i, i);
+	publish(test);
+	KUNIT_EXPECT_EQ(test, page_at(test, HINTED - 1), HINTED - 1);
+	begin(test);
+	memmap_remove(&f->map, gone);
+	publish(test);
+	set = memmap_read_lock(&f->map, &f->reader);
+	begin(test);
+	back = add_page(test, HINTED + 7, 3);
+	KUNIT_EXPECT_PTR_EQ(test, back, gone);
+	KUNIT_EXPECT_PTR_EQ(test, *memmap_hint(set->hints, (HINTED - 1) * PAGE), back);
+	KUNIT_EXPECT_EQ(test, memmap_translate(set, &cache, (HINTED - 1) * PAGE, PAGE, RW, &iov,
+					       1, &miss), -EFAULT);
+	KUNIT_EXPECT_EQ(test, memmap_translate(set, &cache, (HINTED + 7) * PAGE, PAGE, RW, &iov,
+					       1, &miss), -EFAULT);
+	KUNIT_EXPECT_EQ(test, memmap_publish(&f->map), 0);
+	memmap_unlock(&f->map);
+	KUNIT_EXPECT_EQ(test, memmap_translate(set, &cache, (HINTED - 1) * PAGE, PAGE, RW, &iov,
+					       1, &miss), -EFAULT);
+	/* What is new is found in the newer set. */
+	KUNIT_EXPECT_EQ(test, memmap_translate(set, &cache, (HINTED + 7) * PAGE, PAGE, RW, &iov,
+					       1, &miss), 1);
+	memmap_read_unlock(&f->map, &f->reader);
+}
+
 static struct kunit_case edit_cases[] = {
 	KUNIT_CASE(nothing_before_publish),
 	KUNIT_CASE(cancel_restores),
 	KUNIT_CASE(fresh_removed),
 	KUNIT_CASE(covers),
 	KUNIT_CASE(aliases),
+	KUNIT_CASE(hints_follow),
+	KUNIT_CASE(hints_of_a_turn),
 	{}
 };
 

@@ -6,6 +6,7 @@
 
 #include "itree.h"
 #include "memmap.h"
+#include "memmap_internal.h"
 
 /* Add a piece, or lengthen the one before when it ends where this one starts. */
 static int iov_append(struct iovec *iov, int n, unsigned int max, u64 addr, u64 len)
@@ -31,14 +32,17 @@ static int node_permits(const struct memmap_node *node, u32 perm)
 	return (node->perm & perm) == perm ? 0 : -EPERM;
 }
 
-static void cache_fill(struct memmap_cache *cache, const struct memmap_set *set,
-		       const struct memmap_node *node)
+/* The node of a set that maps an address, or NULL. */
+static const struct memmap_node *set_lookup(const struct memmap_set *set, u64 start)
 {
-	cache->generation = set->generation;
-	cache->start = node->start;
-	cache->last = node->last;
-	cache->addr = node->addr;
-	cache->perm = node->perm;
+	const struct memmap_node *node = memmap_hinted(set, start);
+
+	if (node && READ_ONCE(node->perm) && memmap_node_has(node, start, 1, 0))
+		return node;
+	node = memmap_find(&set->root, start);
+	if (node)
+		memmap_hint_fill(set->hints, memmap_entry_of(node, set), start);
+	return node;
 }
 
 /*
@@ -49,8 +53,7 @@ static s64 cache_lookup(const struct memmap_set *set, struct memmap_cache *cache
 			u64 len, u32 perm, u64 *miss)
 {
 	if (!memmap_cache_hit(cache, set->generation, start, 1, perm)) {
-		const struct memmap_node *node = memmap_find(&set->root, start);
-
+		const struct memmap_node *node = set_lookup(set, start);
 		int err = node_permits(node, perm);
 
 		if (unlikely(err)) {
@@ -59,16 +62,16 @@ static s64 cache_lookup(const struct memmap_set *set, struct memmap_cache *cache
 
 			if (newer) {
 				set = newer;
-				node = memmap_find(&set->root, start);
+				node = set_lookup(set, start);
 				err = node_permits(node, perm);
 			}
 		}
 		*miss = start;
 		if (err)
 			return err;
-		cache_fill(cache, set, node);
+		memmap_cache_fill(cache, set->generation, node);
 	}
-	return min(len - 1, cache->last - start) + 1;
+	return min(len - 1, cache->node->last - start) + 1;
 }
 
 /*
@@ -89,7 +92,7 @@ static noinline int translate_pieces(const struct memmap_set *set, struct memmap
 
 		if (part < 0)
 			return part;
-		n = iov_append(iov, n, max, cache->addr + (start - cache->start), part);
+		n = iov_append(iov, n, max, memmap_node_addr(cache->node, start), part);
 		if (n < 0)
 			return n;
 		start += part;
@@ -114,15 +117,14 @@ static noinline int translate_pieces(const struct memmap_set *set, struct memmap
 int memmap_translate_slow(const struct memmap_set *set, struct memmap_cache *cache, u64 start,
 			  u64 len, u32 perm, struct iovec *iov, unsigned int max, u64 *miss)
 {
-	const struct memmap_node *node = memmap_find(&set->root, start);
+	const struct memmap_node *node = set_lookup(set, start);
 
 	/* Most ranges lie in one entry, if in another than the last one did. */
 	if (unlikely(!node || !len || !max || len - 1 > node->last - start ||
 		     (node->perm & perm) != perm))
 		return translate_pieces(set, cache, start, len, perm, iov, max, miss);
-	cache_fill(cache, set, node);
-	iov->iov_base = u64_to_user_ptr(node->addr + (start - node->start));
-	iov->iov_len = len;
+	memmap_cache_fill(cache, set->generation, node);
+	memmap_node_piece(node, start, len, iov);
 	return 1;
 }
 EXPORT_SYMBOL_NS_GPL(memmap_translate_slow, "RINGSIDE");
@@ -147,7 +149,7 @@ s64 memmap_piece(const struct memmap_set *set, struct memmap_cache *cache, u64 s
 	s64 part = cache_lookup(set, cache, start, len, perm, miss);
 
 	if (part >= 0)
-		*addr = cache->addr + (start - cache->start);
+		*addr = memmap_node_addr(cache->node, start);
 	return part;
 }
 EXPORT_SYMBOL_NS_GPL(memmap_piece, "RINGSIDE");
@@ -178,7 +180,7 @@ int memmap_read(const struct memmap_set *set, struct memmap_cache *cache, void *
 
 		if (part < 0)
 			return part;
-		if (copy_from_user(dst, u64_to_user_ptr(cache->addr + (start - cache->start)),
+		if (copy_from_user(dst, u64_to_user_ptr(memmap_node_addr(cache->node, start)),
 				   part))
 			return -EIO;
 		dst += part;
@@ -217,7 +219,7 @@ int memmap_covers(const struct memmap_set *set, u64 start, u64 len, u32 perm, u6
 
 		if (part < 0)
 			return part;
-		here = cache.addr + (start - cache.start);
+		here = memmap_node_addr(cache.node, start);
 		if (!next)
 			*addr = here;
 		else if (here != next)

@@ -4,35 +4,11 @@
 #include <linux/cleanup.h>
 #include <linux/list.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <linux/wait.h>
 
 #include "itree.h"
 #include "memmap.h"
 #include "memmap_internal.h"
-
-/* For maps without and with a reverse side. */
-static struct kmem_cache *memmap_cachep[2];
-
-void memmap_cache_destroy(void)
-{
-	kmem_cache_destroy(memmap_cachep[false]);
-	kmem_cache_destroy(memmap_cachep[true]);
-}
-
-int __init memmap_cache_create(void)
-{
-	const slab_flags_t flags = SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT;
-	const struct memmap_entry *entry = NULL;
-
-	memmap_cachep[false] = kmem_cache_create("memmap_entry", sizeof(*entry), 0, flags, NULL);
-	memmap_cachep[true] = kmem_cache_create("memmap_entry_reverse",
-						struct_size(entry, rnode, 2), 0, flags, NULL);
-	if (memmap_cachep[false] && memmap_cachep[true])
-		return 0;
-	memmap_cache_destroy();
-	return -ENOMEM;
-}
 
 static void edit_init(struct memmap_edit *edit)
 {
@@ -60,6 +36,7 @@ static struct rb_node *sorted_node(const struct memmap *map, const struct memmap
 /* Context: the entry is in memmap.sorted. */
 static void set_insert(struct memmap *map, struct memmap_set *set, struct memmap_entry *entry)
 {
+	WRITE_ONCE(entry->node[set->index].perm, entry->perm);
 	memmap_itree_insert_between(&entry->node[set->index],
 				    sorted_node(map, set, entry->sorted.prev),
 				    sorted_node(map, set, entry->sorted.next), &set->root);
@@ -69,9 +46,18 @@ static void set_insert(struct memmap *map, struct memmap_set *set, struct memmap
 
 static void set_remove(struct memmap *map, struct memmap_set *set, struct memmap_entry *entry)
 {
+	/* Readers of the other set may have it in their caches, those of this one in hints. */
+	WRITE_ONCE(entry->node[set->index].perm, 0);
 	memmap_itree_remove(&entry->node[set->index], &set->root);
 	if (map->reverse)
 		memmap_rtree_remove(&entry->rnode[set->index], &set->rroot);
+}
+
+/* There is one entry more, or for @n of -1 one less. */
+static void map_count(struct memmap *map, const struct memmap_entry *entry, int n)
+{
+	map->count += n;
+	map->log_sum += n * fls64(entry->node[0].last - entry->node[0].start);
 }
 
 /**
@@ -88,6 +74,7 @@ void memmap_init(struct memmap *map, bool reverse)
 	for (i = 0; i < 2; i++) {
 		map->set[i].root = RB_ROOT;
 		map->set[i].rroot = RB_ROOT_CACHED;
+		map->set[i].hints = &memmap_no_hints;
 		map->set[i].generation = 1;
 		map->set[i].version = 1;
 		map->set[i].index = i;
@@ -123,7 +110,8 @@ void memmap_destroy(struct memmap *map)
 		memmap_free(map, entry);
 		resched_every(++n);
 	}
-	kmem_cache_free_bulk(memmap_cachep[map->reverse], map->nspare, map->spare);
+	memmap_free_all(map);
+	memmap_hints_destroy(map);
 	mutex_destroy(&map->lock);
 }
 EXPORT_SYMBOL_NS_GPL(memmap_destroy, "RINGSIDE");
@@ -189,8 +177,9 @@ static int memmap_settle(struct memmap *map)
 	}
 	idle->generation = active->generation;
 	idle->version = active->version;
-	if (!list_empty(&pending->del))
-		memmap_free_list(map, &pending->del);
+	memmap_free_list(map, &pending->del);
+	if (map->drop)
+		memmap_hints_settle(map);
 	edit_init(pending);
 	return 0;
 }
@@ -230,77 +219,6 @@ void memmap_unlock(struct memmap *map)
 	mutex_unlock(&map->lock);
 }
 EXPORT_SYMBOL_NS_GPL(memmap_unlock, "RINGSIDE");
-
-/**
- * memmap_alloc - an entry that is in no map yet
- * @map: the map it is for
- * @start: first address
- * @last: last address, inclusive, not below @start
- * @addr: what @start maps to
- * @perm: what it permits, MEMMAP_READ and MEMMAP_WRITE
- *
- * Context: memmap.lock; may sleep.
- * Return: the entry or NULL.
- */
-struct memmap_entry *memmap_alloc(struct memmap *map, u64 start, u64 last, u64 addr, u32 perm)
-{
-	struct memmap_entry *entry;
-	unsigned int i;
-
-	lockdep_assert_held(&map->lock);
-	/* Entries come by the hundred when they come: a round trip for each would cost more. */
-	if (!map->nspare) {
-		/* All of them or none; what it returns else differs between kernels. */
-		if (!kmem_cache_alloc_bulk(memmap_cachep[map->reverse], GFP_KERNEL,
-					   MEMMAP_SPARE, map->spare))
-			return NULL;
-		map->nspare = MEMMAP_SPARE;
-	}
-	entry = map->spare[--map->nspare];
-	for (i = 0; i < 2; i++) {
-		RB_CLEAR_NODE(&entry->node[i].rb);
-		entry->node[i].start = start;
-		entry->node[i].last = last;
-		entry->node[i].addr = addr;
-		entry->node[i].perm = perm;
-		if (map->reverse)
-			entry->rnode[i].node = &entry->node[i];
-	}
-	entry->fresh = false;
-	entry->leaving = false;
-	return entry;
-}
-EXPORT_SYMBOL_NS_GPL(memmap_alloc, "RINGSIDE");
-
-/**
- * memmap_free - free an entry that is in no map
- * @map: the map it was for
- * @entry: from memmap_alloc()
- */
-void memmap_free(struct memmap *map, struct memmap_entry *entry)
-{
-	kmem_cache_free(memmap_cachep[map->reverse], entry);
-}
-EXPORT_SYMBOL_NS_GPL(memmap_free, "RINGSIDE");
-
-/**
- * memmap_free_list - free entries that are in no map
- * @map: the map they were for
- * @list: where they are linked by memmap_entry.link; not emptied
- *
- * Context: may sleep.
- */
-void memmap_free_list(struct memmap *map, struct list_head *list)
-{
-	struct memmap_entry *entry, *tmp;
-	unsigned int n = 0;
-
-	list_for_each_entry_safe(entry, tmp, list, link) {
-		memmap_free(map, entry);
-		resched_every(++n);
-	}
-}
-EXPORT_SYMBOL_NS_GPL(memmap_free_list, "RINGSIDE");
 
 /**
  * memmap_overlap - find an entry, as the edit has left the map
@@ -413,10 +331,12 @@ void memmap_insert_at(struct memmap *map, struct memmap_entry *entry, struct lis
 {
 	list_add(&entry->sorted, before);
 	set_insert(map, memmap_idle(map), entry);
+	/* Readers cannot use it yet, as they see. */
+	memmap_hint_fill(map->active->hints, entry, entry->node[0].start);
 	entry->fresh = true;
 	list_add_tail(&entry->link, &map->edit.add);
 	list_add_tail(&entry->order, &map->order);
-	map->count++;
+	map_count(map, entry, 1);
 }
 EXPORT_SYMBOL_NS_GPL(memmap_insert_at, "RINGSIDE");
 
@@ -451,13 +371,14 @@ void memmap_remove(struct memmap *map, struct memmap_entry *entry)
 	set_remove(map, memmap_idle(map), entry);
 	list_del(&entry->order);
 	list_del(&entry->sorted);
-	map->count--;
+	map_count(map, entry, -1);
 	if (entry->fresh) {
 		/* No reader ever saw it. */
 		list_del(&entry->link);
 		memmap_free(map, entry);
 	} else {
 		list_add_tail(&entry->link, &map->edit.del);
+		map->ndel++;
 	}
 }
 EXPORT_SYMBOL_NS_GPL(memmap_remove, "RINGSIDE");
@@ -483,6 +404,9 @@ int memmap_publish(struct memmap *map)
 		return 0;
 	list_for_each_entry(entry, &map->edit.add, link)
 		entry->fresh = false;
+	if (unlikely(memmap_hints_stale(map)))
+		memmap_hints_renew(map, new);
+	map->ndel = 0;
 	new->generation = old->generation + removes;
 	new->version = old->version + 1;
 	/* Pairs with the acquire in memmap_read_lock(): the tree is complete. */
@@ -509,7 +433,7 @@ void memmap_cancel(struct memmap *map)
 		set_remove(map, idle, entry);
 		list_del(&entry->order);
 		list_del(&entry->sorted);
-		map->count--;
+		map_count(map, entry, -1);
 	}
 	memmap_free_list(map, &map->edit.add);
 	list_for_each_entry(entry, &map->edit.del, link) {
@@ -518,9 +442,10 @@ void memmap_cancel(struct memmap *map)
 		list_add(&entry->sorted, before);
 		set_insert(map, idle, entry);
 		list_add_tail(&entry->order, &map->order);
-		map->count++;
+		map_count(map, entry, 1);
 	}
 	edit_init(&map->edit);
+	map->ndel = 0;
 }
 EXPORT_SYMBOL_NS_GPL(memmap_cancel, "RINGSIDE");
 
@@ -577,11 +502,12 @@ int memmap_validate(struct memmap *map)
 	int err = memmap_settle(map);
 
 	for (i = 0; i < 2 && !err; i++) {
-		err = set_validate(map, &map->set[i]);
+		err = set_validate(map, &map->set[i]) ?: memmap_hints_validate(&map->set[i]);
 		if (!err && map->reverse)
 			err = rset_validate(&map->set[i], map->count);
 	}
-	if (map->set[0].generation != map->set[1].generation ||
+	if (map->set[0].hints != map->set[1].hints ||
+	    map->set[0].generation != map->set[1].generation ||
 	    map->set[0].version != map->set[1].version)
 		return -EINVAL;
 	return err;

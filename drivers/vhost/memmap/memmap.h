@@ -53,9 +53,9 @@
  * @start: first address mapped
  * @last: last address mapped, inclusive
  * @addr: what @start maps to
- * @perm: MEMMAP_READ | MEMMAP_WRITE
+ * @perm: MEMMAP_READ | MEMMAP_WRITE in the tree; 0 outside, where nothing may be found
  *
- * Everything but @rb is immutable once the node is in a tree.
+ * Everything but @rb is immutable while the node is in a tree.
  */
 struct memmap_node {
 	struct rb_node rb;
@@ -83,8 +83,10 @@ struct memmap_rnode {
  * struct memmap_entry - what one memmap_insert() adds
  * @node: its node in each of the two sets
  * @link: in a list of struct memmap_edit; free for the owner's use otherwise
+ * @next: in memmap.free
  * @order: in memmap.order
  * @sorted: in memmap.sorted
+ * @perm: what the nodes permit once they are in a tree
  * @fresh: added by the edit that goes on
  * @leaving: for the owner of the map
  * @rnode: as @node; only maps with a reverse side have them
@@ -93,9 +95,13 @@ struct memmap_rnode {
  */
 struct memmap_entry {
 	struct memmap_node node[2];
-	struct list_head link;
+	union {
+		struct list_head link;
+		struct memmap_entry *next;
+	};
 	struct list_head order;
 	struct list_head sorted;
+	u8 perm;
 	bool fresh;
 	bool leaving;
 	struct memmap_rnode rnode[];
@@ -103,27 +109,45 @@ struct memmap_entry {
 
 /**
  * struct memmap_cache - the interval a reader hit last
- * @generation: of the tree it was read from; 0 while the cache is empty
- * @start: first address
- * @last: last address, inclusive
- * @addr: what @start maps to
- * @perm: what it permits
+ * @generation: of the set it was found in; 0 while the cache is empty
+ * @node: the interval, looked at only by readers of a set of this generation, which
+ *	no interval has left since
  *
- * A copy and no pointer: a stale one can be compared, never followed. Owned by
- * one reader, who serialises its use.
+ * Owned by one reader, who serialises its use.
  */
 struct memmap_cache {
 	u64 generation;
-	u64 start;
-	u64 last;
-	u64 addr;
-	u32 perm;
+	const struct memmap_node *node;
+};
+
+/**
+ * struct memmap_hints - an entry for the addresses that share a place
+ * @shift: so many address bits are of no concern to the place
+ * @mask: places, less one
+ * @most: with more entries in the map the table is too small
+ * @least: with fewer it is too large
+ * @entry: the entry that came or was found last, NULL for none. Readers write them as
+ *	edits do: what is found here is looked at before it is believed
+ *
+ * Makes the cost of a lookup the same for any number of entries. An entry that has
+ * left the map may be found here still, or may have come back as another one. So the
+ * memory of an entry is not given back before the tables it may be in are; and it is
+ * known by memmap_node.perm whether it is in the reader's set.
+ */
+struct memmap_hints {
+	unsigned int shift;
+	unsigned int mask;
+	unsigned int most;
+	unsigned int least;
+	struct memmap_entry *entry[];
 };
 
 /**
  * struct memmap_set - one of the two trees
  * @root: the entries
  * @rroot: the same, by the addresses they map to
+ * @hints: where to look first, with one place that is always empty for a few entries.
+ *	Both sets have the same ones, but for an edit that changes them
  * @generation: changes whenever an entry leaves the map, and only then: growth
  *	leaves every cached lookup valid
  * @version: changes with every edit; for what is remembered of the reverse
@@ -133,6 +157,7 @@ struct memmap_cache {
 struct memmap_set {
 	struct rb_root root;
 	struct rb_root_cached rroot;
+	struct memmap_hints *hints;
 	u64 generation;
 	u64 version;
 	unsigned int index;
@@ -161,6 +186,15 @@ struct memmap_edit {
 /* Entries are allocated so many at a time. */
 #define MEMMAP_SPARE	8
 
+/* So many free entries are kept, and as many as there are in the map. */
+#define MEMMAP_KEEP	64
+
+/* Maps of up to so many entries are searched without hints. */
+#define MEMMAP_UNHINTED	8
+
+/* Places that a table of hints has at most: for two of each memslot. */
+#define MEMMAP_PLACES	65536
+
 /**
  * struct memmap - an address map
  * @active: the set readers use; written under @lock
@@ -177,8 +211,11 @@ struct memmap_edit {
  * @order: all entries, the newest last
  * @sorted: all entries, the lowest address first
  * @count: how many
- * @spare: entries that were allocated ahead of need
- * @nspare: how many
+ * @log_sum: sum of the logarithms of their sizes
+ * @free: entries for the next ones, that were in use or allocated ahead of need
+ * @nfree: how many
+ * @ndel: entries in the list of that name of @edit
+ * @drop: @pending changes the hints, and no free entry is kept beyond it
  */
 struct memmap {
 	struct memmap_set *active;
@@ -197,8 +234,11 @@ struct memmap {
 	struct list_head order;
 	struct list_head sorted;
 	unsigned int count;
-	void *spare[MEMMAP_SPARE];
-	unsigned int nspare;
+	unsigned int log_sum;
+	struct memmap_entry *free;
+	unsigned int nfree;
+	unsigned int ndel;
+	bool drop;
 };
 
 void memmap_init(struct memmap *map, bool reverse);
@@ -302,6 +342,28 @@ static inline const struct memmap_set *memmap_newer(const struct memmap_set *set
 }
 
 /**
+ * memmap_node_has - does an interval hold all of a range, and permit the access?
+ * @node: the interval
+ * @start: first address
+ * @len: bytes, at least 1
+ * @perm: access wanted
+ *
+ * Return: true if so.
+ */
+static __always_inline bool memmap_node_has(const struct memmap_node *node, u64 start, u64 len,
+					    u32 perm)
+{
+	u64 off, room;
+
+	/* First: the rest of a node that is in no tree may be changed by an edit. */
+	if ((READ_ONCE(node->perm) & perm) != perm)
+		return false;
+	off = start - node->start;
+	room = node->last - node->start;
+	return off <= room && len - 1 <= room - off;
+}
+
+/**
  * memmap_cache_hit - does the cached interval hold all of a range?
  * @cache: the reader's cache
  * @generation: of the set the reader uses now
@@ -311,14 +373,54 @@ static inline const struct memmap_set *memmap_newer(const struct memmap_set *set
  *
  * Return: true if it does, and permits the access.
  */
-static inline bool memmap_cache_hit(const struct memmap_cache *cache, u64 generation,
-				    u64 start, u64 len, u32 perm)
+static __always_inline bool memmap_cache_hit(const struct memmap_cache *cache, u64 generation,
+					     u64 start, u64 len, u32 perm)
 {
-	u64 off = start - cache->start;
-	u64 room = cache->last - cache->start;
+	return cache->generation == generation && memmap_node_has(cache->node, start, len, perm);
+}
 
-	return cache->generation == generation && off <= room && len - 1 <= room - off &&
-	       (cache->perm & perm) == perm;
+static __always_inline void memmap_cache_fill(struct memmap_cache *cache, u64 generation,
+					      const struct memmap_node *node)
+{
+	cache->generation = generation;
+	cache->node = node;
+}
+
+/* What an address of an interval maps to. */
+static __always_inline u64 memmap_node_addr(const struct memmap_node *node, u64 start)
+{
+	return node->addr + (start - node->start);
+}
+
+/* The place of an address in a table of hints. */
+static __always_inline struct memmap_entry **memmap_hint(struct memmap_hints *hints, u64 start)
+{
+	return &hints->entry[(start >> hints->shift) & hints->mask];
+}
+
+/**
+ * memmap_hinted - the interval that an address was found in last
+ * @set: from memmap_read_lock()
+ * @start: the address
+ *
+ * Return: NULL for none, or one that need not hold @start, and may be in no set at all:
+ * its memmap_node.perm is 0 then, and nothing else of it may be used.
+ */
+static __always_inline const struct memmap_node *memmap_hinted(const struct memmap_set *set,
+							       u64 start)
+{
+	const struct memmap_entry *entry;
+
+	/* Pairs with the release in memmap_hint_fill(): the entry is initialised. */
+	entry = READ_ONCE(*memmap_hint(set->hints, start));
+	return entry ? &entry->node[set->index] : NULL;
+}
+
+static __always_inline void memmap_node_piece(const struct memmap_node *node, u64 start, u64 len,
+					      struct iovec *iov)
+{
+	iov->iov_base = u64_to_user_ptr(memmap_node_addr(node, start));
+	iov->iov_len = len;
 }
 
 /**
@@ -338,8 +440,31 @@ static __always_inline bool memmap_translate_hit(const struct memmap_set *set,
 {
 	if (!len || !memmap_cache_hit(cache, set->generation, start, len, perm))
 		return false;
-	iov->iov_base = u64_to_user_ptr(cache->addr + (start - cache->start));
-	iov->iov_len = len;
+	memmap_node_piece(cache->node, start, len, iov);
+	return true;
+}
+
+/**
+ * memmap_translate_hint - memmap_translate() if the hints tell all of it
+ * @set: see there
+ * @cache: see there
+ * @start: see there
+ * @len: see there
+ * @perm: see there, not 0
+ * @iov: where to put the only piece
+ *
+ * Return: true if they do; false also for a range without bytes.
+ */
+static __always_inline bool memmap_translate_hint(const struct memmap_set *set,
+						  struct memmap_cache *cache, u64 start,
+						  u64 len, u32 perm, struct iovec *iov)
+{
+	const struct memmap_node *node = memmap_hinted(set, start);
+
+	if (!node || !len || !memmap_node_has(node, start, len, perm))
+		return false;
+	memmap_cache_fill(cache, set->generation, node);
+	memmap_node_piece(node, start, len, iov);
 	return true;
 }
 

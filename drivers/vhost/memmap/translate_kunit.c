@@ -159,12 +159,13 @@ static void permissions(struct kunit *test)
 		{ .start = GPA + PAGE, .last = GPA + 2 * PAGE - 1, .addr = TEST_UVA + PAGE,
 		  .perm = MEMMAP_READ | MEMMAP_WRITE },
 	};
-	struct memmap map = { .set[0] = { .root = RB_ROOT, .generation = 1 } };
-	struct memmap_set *set = &map.set[0];
 	struct memmap_cache cache = {};
+	struct memmap_set *set;
 	struct iovec iov[2];
+	struct memmap map;
 
-	map.active = set;
+	memmap_init(&map, false);
+	set = map.active;
 	memmap_itree_insert(&node[0], &set->root);
 	memmap_itree_insert(&node[1], &set->root);
 	KUNIT_EXPECT_EQ(test, test_translate(set, &cache, GPA, PAGE, MEMMAP_READ, iov, 2), 1);

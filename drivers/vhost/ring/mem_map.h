@@ -13,7 +13,8 @@
 static __always_inline bool mem_translate_hit(struct devq *dq, u64 addr, u32 len, u32 perm,
 					      struct iovec *iov)
 {
-	return memmap_translate_hit(dq->set, &dq->buffers, addr, len, perm, iov);
+	return memmap_translate_hit(dq->set, &dq->buffers, addr, len, perm, iov) ||
+	       memmap_translate_hint(dq->set, &dq->buffers, addr, len, perm, iov);
 }
 
 /* After mem_translate_hit() did not help. */
