@@ -393,8 +393,8 @@ TEST(fault_083_credit_for_nobody)
 	/* The answer to the first packet waits as well. */
 	EXPECT_EQ(num - 1, taken);
 	ASSERT_EQ(0, vs_post(&g));
-	ASSERT_EQ(0, vs_rx(&g, &p, VMM_TIMEOUT_MS));
-	EXPECT_EQ(VIRTIO_VSOCK_OP_RESPONSE, p.hdr.op);
+	/* Sockets of guests before may reset their connections 8 s after they were closed. */
+	ASSERT_EQ(0, vs_expect(&g, VIRTIO_VSOCK_OP_RESPONSE, &p));
 	taken += drv_ring_in_flight(&g.v->vq[VQ_TX].ring);
 	EXPECT_EQ(taken, drain(&g, VIRTIO_VSOCK_OP_CREDIT_UPDATE, taken));
 	EXPECT_EQ(0, vs_tx_flush(&g, VMM_TIMEOUT_MS));
