@@ -8,253 +8,18 @@
  * RINGSIDE_LOOPS is how many points of failure of a call are tried at most; those
  * between are left out evenly.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fail_life.h"
 #include "libfail.h"
 #include "libscsi.h"
-#include "libsim.h"
 #include "libvsock.h"
 #include "test.h"
 
 #define MOST		4000	/* no call here has that many points of failure */
-#define RAM_SIZE	(64U << 10)
-#define NUM		16
 #define CID		(VS_CID + 77)
-
-/**
- * struct life - a device and what it needs
- * @kind: which of lives[]
- * @fd: the device
- * @event: eventfds
- * @ram: guest memory
- * @worker: number of the worker that was made, 0 for none
- * @net: backend of vhost-net
- * @dev: device of the vdpa bus
- */
-struct life {
-	const struct kind *kind;
-	int fd;
-	int event[4];
-	char *ram;
-	int worker;
-	struct net_backend net;
-	struct vdpa_dev dev;
-};
-
-struct step {
-	const char *name;
-	int (*call)(struct life *l);
-};
-
-/**
- * struct kind - a kind of device
- * @path: what is opened; NULL: that of the vdpa device
- * @mgmt: management device, for the vdpa bus
- * @features: feature bits to ask for
- * @step: its life; ends with a step without name
- */
-struct kind {
-	const char *path;
-	const char *mgmt;
-	uint64_t features;
-	const struct step *step;
-};
-
-/* ---- what all have ---- */
-
-static int step_open(struct life *l)
-{
-	l->fd = vhost_open(l->kind->path ? l->kind->path : l->dev.path, O_NONBLOCK);
-	return l->fd < 0 ? l->fd : 0;
-}
-
-static int step_owner(struct life *l)
-{
-	int ret = vhost_set_owner(l->fd);
-
-	/* Made, but we were not told. */
-	return ret == -EBUSY ? 0 : ret;
-}
-
-static int step_get_features(struct life *l)
-{
-	uint64_t f;
-
-	return vhost_get_features(l->fd, &f);
-}
-
-static int step_features(struct life *l)
-{
-	return vhost_set_features(l->fd, l->kind->features);
-}
-
-static int step_features_array(struct life *l)
-{
-	uint64_t f[2];
-	int ret = vhost_get_features2(l->fd, f);
-
-	return ret ? ret : vhost_set_features2(l->fd, l->kind->features, 0);
-}
-
-static int step_backend_features(struct life *l)
-{
-	uint64_t f;
-	int ret = vhost_get_backend_features(l->fd, &f);
-
-	return ret ? ret : vhost_set_backend_features(l->fd, f & ~VDPA_BF_PERSIST);
-}
-
-static int step_num(struct life *l)
-{
-	return vhost_set_vring_num(l->fd, 0, NUM);
-}
-
-static int step_base(struct life *l)
-{
-	return vhost_set_vring_base(l->fd, 0, 0);
-}
-
-static int step_addr(struct life *l)
-{
-	uint64_t base = l->kind->path ? (uintptr_t)l->ram : VDPA_IOVA;
-	struct vhost_vring_addr addr = {
-		.desc_user_addr = base,
-		.avail_user_addr = base + 0x1000,
-		.used_user_addr = base + 0x2000,
-	};
-
-	return vhost_set_vring_addr(l->fd, &addr);
-}
-
-static int step_kick(struct life *l)
-{
-	return vhost_set_vring_kick(l->fd, 0, l->event[0]);
-}
-
-static int step_call(struct life *l)
-{
-	return vhost_set_vring_call(l->fd, 0, l->event[1]);
-}
-
-static int step_get_base(struct life *l)
-{
-	int64_t base = vhost_get_vring_base(l->fd, 0);
-
-	return base < 0 ? base : 0;
-}
-
-static int step_close(struct life *l)
-{
-	int ret = close(l->fd);
-
-	l->fd = -1;
-	return ret ? -errno : 0;
-}
-
-/* ---- what vhost devices have ---- */
-
-static int step_mem_table(struct life *l)
-{
-	struct {
-		struct vhost_memory head;
-		struct vhost_memory_region region[2];
-	} m = { { 2, 0 }, { { 0, RAM_SIZE / 2, (uintptr_t)l->ram, 0 },
-			    { RAM_SIZE, RAM_SIZE / 2, (uintptr_t)l->ram + RAM_SIZE / 2, 0 } } };
-
-	return vhost_ioctl(l->fd, VHOST_SET_MEM_TABLE, &m);
-}
-
-/* Goes and comes back in one step, so that it can be repeated. */
-static int step_update(struct life *l)
-{
-	struct vhost_memory_region r = { 0, RAM_SIZE / 2, (uintptr_t)l->ram, 0 };
-	struct vhost_mem_update u = {
-		.nremove = 1, .remove = (uintptr_t)&r, .nadd = 1, .add = (uintptr_t)&r,
-	};
-
-	return vhost_ioctl(l->fd, VHOST_UPDATE_MEM_REGIONS, &u);
-}
-
-static int step_log_base(struct life *l)
-{
-	return vhost_set_log_base(l->fd, (uintptr_t)l->ram + 0x4000);
-}
-
-static int step_log_fd(struct life *l)
-{
-	return vhost_set_log_fd(l->fd, l->event[3]);
-}
-
-static int step_err(struct life *l)
-{
-	return vhost_set_vring_err(l->fd, 0, l->event[2]);
-}
-
-static int step_busyloop(struct life *l)
-{
-	return vhost_set_busyloop_timeout(l->fd, 0, 0);
-}
-
-static int step_new_worker(struct life *l)
-{
-	int id = vhost_new_worker(l->fd);
-
-	l->worker = id > 0 ? id : 0;
-	return id < 0 ? id : 0;
-}
-
-static int step_attach(struct life *l)
-{
-	return vhost_attach_vring_worker(l->fd, 0, l->worker);
-}
-
-static int step_get_worker(struct life *l)
-{
-	int ret = vhost_get_vring_worker(l->fd, 0);
-
-	return ret < 0 ? ret : 0;
-}
-
-static int step_detach(struct life *l)
-{
-	return vhost_attach_vring_worker(l->fd, 0, 0);
-}
-
-static int step_free_worker(struct life *l)
-{
-	int ret = vhost_free_worker(l->fd, l->worker);
-
-	/* Gone, but we were not told. */
-	return ret == -ENODEV ? 0 : ret;
-}
-
-static int step_reset_owner(struct life *l)
-{
-	int ret = vhost_reset_owner(l->fd);
-
-	return ret == -EPERM ? 0 : ret;
-}
-
-#define VHOST_STEPS							\
-	{ "open", step_open }, { "set_owner", step_owner },		\
-	{ "get_features", step_get_features }, { "set_features", step_features },	\
-	{ "features_array", step_features_array },			\
-	{ "backend_features", step_backend_features },			\
-	{ "set_mem_table", step_mem_table }, { "update_mem_regions", step_update },	\
-	{ "set_log_base", step_log_base }, { "set_log_fd", step_log_fd },	\
-	{ "set_vring_num", step_num }, { "set_vring_base", step_base },	\
-	{ "set_vring_addr", step_addr }, { "set_vring_kick", step_kick },	\
-	{ "set_vring_call", step_call }, { "set_vring_err", step_err },	\
-	{ "set_vring_busyloop_timeout", step_busyloop },		\
-	{ "new_worker", step_new_worker }, { "attach_vring_worker", step_attach },	\
-	{ "get_vring_worker", step_get_worker }
-
-#define VHOST_STEPS_END							\
-	{ "detach_vring_worker", step_detach }, { "free_worker", step_free_worker },	\
-	{ "get_vring_base", step_get_base }
 
 static int step_net_backend(struct life *l)
 {
@@ -365,6 +130,62 @@ static const struct step scsi_life[] = {
 	{ "configfs: add a LUN", step_lun_add }, { "configfs: remove it", step_lun_del },
 	{ "scsi_clear_endpoint", step_no_endpoint }, VHOST_STEPS_END,
 	{ "close", step_close }, { NULL, NULL },
+};
+
+/* A group with a nexus and a LUN, made and taken away; the storage is there. */
+#define GROUP	"tpgt_1"
+
+static int step_group_add(struct life *l)
+{
+	int ret = target_tpg_add(TARGET_WWN2, GROUP);
+
+	(void)l;
+	/* Whatever a fabric's module says, to the target core it is this. */
+	return ret == -EINVAL ? -ENOMEM : ret;
+}
+
+static int step_nexus(struct life *l)
+{
+	(void)l;
+	return target_nexus(TARGET_WWN2, GROUP, TARGET_NEXUS);
+}
+
+static int step_group_lun(struct life *l)
+{
+	int ret = target_lun_add(TARGET_WWN2, GROUP, 0, "disk");
+
+	(void)l;
+	/* Two calls: the directory may be all there is, and then has to go first. */
+	if (ret)
+		target_lun_del(TARGET_WWN2, GROUP, 0);
+	return ret;
+}
+
+static int step_group_lun_del(struct life *l)
+{
+	int ret = target_lun_del(TARGET_WWN2, GROUP, 0);
+
+	(void)l;
+	return ret == -ENOENT ? 0 : ret == -ENOTEMPTY ? -EAGAIN : ret;
+}
+
+static int step_nexus_end(struct life *l)
+{
+	(void)l;
+	return target_nexus(TARGET_WWN2, GROUP, "NULL");
+}
+
+static int step_group_del(struct life *l)
+{
+	(void)l;
+	return target_tpg_del(TARGET_WWN2, GROUP);
+}
+
+static const struct step group_life[] = {
+	{ "configfs: make a group", step_group_add }, { "configfs: nexus", step_nexus },
+	{ "configfs: LUN", step_group_lun }, { "configfs: no LUN", step_group_lun_del },
+	{ "configfs: no nexus", step_nexus_end }, { "configfs: no group", step_group_del },
+	{ NULL, NULL },
 };
 
 /* ---- vdpa ---- */
@@ -484,6 +305,53 @@ static int netlink(struct life *l, uint8_t cmd, unsigned int flags)
 		vnl_put_u32(&req, VDPA_ATTR_DEV_QUEUE_INDEX, 0);
 	return vnl_do(&l->dev.nl, &req, NULL, NULL);
 }
+
+static int step_dev_add(struct life *l)
+{
+	struct vnl_req req;
+	int ret;
+
+	vnl_begin(&req, VDPA_CMD_DEV_NEW, 0);
+	vnl_put_str(&req, VDPA_ATTR_DEV_NAME, "steps");
+	vnl_put_str(&req, VDPA_ATTR_MGMTDEV_DEV_NAME, l->kind->mgmt);
+	ret = vnl_do(&l->dev.nl, &req, NULL, NULL);
+	/* Made, but we were not told. */
+	if (ret && ret != -EEXIST)
+		return ret;
+	if (!vdpa_dev_find("steps", l->dev.path, sizeof(l->dev.path)))
+		return 0;
+	/* What failed was its driver's way to it. */
+	vnl_dev_del(&l->dev.nl, "steps");
+	return -EAGAIN;
+}
+
+static int step_dev_del(struct life *l)
+{
+	int ret = vnl_dev_del(&l->dev.nl, "steps");
+
+	/* Gone, but we were not told. */
+	return ret == -ENODEV ? 0 : ret;
+}
+
+static int step_attr_set(struct life *l)
+{
+	static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 0x44 };
+	struct vnl_req req;
+
+	vnl_begin(&req, VDPA_CMD_DEV_ATTR_SET, 0);
+	vnl_put_str(&req, VDPA_ATTR_DEV_NAME, "steps");
+	vnl_put(&req, VDPA_ATTR_DEV_NET_CFG_MACADDR, mac, sizeof(mac));
+	return vnl_do(&l->dev.nl, &req, NULL, NULL);
+}
+
+static const struct step mgmt_net_life[] = {
+	{ "dev del", step_dev_del }, { "dev add", step_dev_add },
+	{ "dev attr_set", step_attr_set }, { NULL, NULL },
+};
+
+static const struct step mgmt_blk_life[] = {
+	{ "dev del", step_dev_del }, { "dev add", step_dev_add }, { NULL, NULL },
+};
 
 static int step_dev_get(struct life *l)
 {
@@ -617,6 +485,15 @@ FIXTURE_VARIANT_ADD(fail_steps, vsock) {
 FIXTURE_VARIANT_ADD(fail_steps, scsi) {
 	{ .path = VHOST_SCSI_PATH, .features = F_VERSION_1, .step = scsi_life },
 };
+FIXTURE_VARIANT_ADD(fail_steps, scsi_group) {
+	{ .path = VHOST_SCSI_PATH, .step = group_life },
+};
+FIXTURE_VARIANT_ADD(fail_steps, mgmt_net) {
+	{ .mgmt = "vdpasim_net", .step = mgmt_net_life },
+};
+FIXTURE_VARIANT_ADD(fail_steps, mgmt_blk) {
+	{ .mgmt = "vdpasim_blk", .step = mgmt_blk_life },
+};
 FIXTURE_VARIANT_ADD(fail_steps, vdpa_net) {
 	{ .mgmt = "vdpasim_net", .features = VDPA_F_BASE, .step = vdpa_life },
 };
@@ -647,7 +524,7 @@ FIXTURE_SETUP(fail_steps)
 		ASSERT_EQ(0, net_ns_enter());
 		ASSERT_EQ(0, net_backend_open(&l->net, NET_TAP, 12));
 	}
-	if (l->kind->step == scsi_life) {
+	if (l->kind->step == scsi_life || l->kind->step == group_life) {
 		ASSERT_EQ(0, target_init());
 		ASSERT_EQ(0, target_simple());
 	}
@@ -666,7 +543,7 @@ FIXTURE_TEARDOWN(fail_steps)
 		vdpa_dev_del(&l->dev);
 	if (l->kind->step == net_life)
 		net_backend_close(&l->net);
-	if (l->kind->step == scsi_life)
+	if (l->kind->step == scsi_life || l->kind->step == group_life)
 		EXPECT_EQ(0, target_clean());
 }
 

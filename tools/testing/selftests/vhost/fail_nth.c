@@ -24,16 +24,18 @@ struct fail_case {
 	int worker;
 	struct vs_guest *g;
 	struct scsi *s;
+	bool kthreadd;
 };
 
 /*
  * Run call with the nth failure until none was used up any more. Returns how many
- * failures the call met, or -errno. after is run when a call has failed.
+ * failures the call met, or -errno. after is run when a call has failed. With kthreadd
+ * set, the failures are those of the thread that makes the kernel's threads.
  */
 static int sweep(struct fail_case *c, int (*call)(struct fail_case *c),
 		 int (*after)(struct fail_case *c))
 {
-	int fd = fail_open(), nth, ret, failed = 0;
+	int fd = c->kthreadd ? fail_open_kthreadd() : fail_open(), nth, ret, failed = 0;
 	bool used;
 
 	if (fd < 0)
@@ -119,7 +121,9 @@ static int call_open_and_own(struct fail_case *c)
 	if (ret < 0)
 		return ret;
 	c->fd = ret;
-	ret = vhost_set_owner(c->fd);
+	ret = c->kthreadd ? vhost_set_fork_from_owner(c->fd, VHOST_FORK_OWNER_KTHREAD) : 0;
+	if (!ret)
+		ret = vhost_set_owner(c->fd);
 	close(c->fd);
 	c->fd = -1;
 	return ret;
@@ -140,6 +144,18 @@ TEST_F(fail_nth, open_and_set_owner)
 	int ret = sweep(&self->c, call_open_and_own, no_worker_left);
 
 	EXPECT_LT(0, ret) TH_LOG("%d", ret);
+	EXPECT_EQ(0, call_open_and_own(&self->c));
+	EXPECT_EQ(0, vmm_traffic_check(&self->v));
+}
+
+/* Workers that are the kernel's own threads are not made by the caller. */
+TEST_F(fail_nth, set_owner_without_threads)
+{
+	int ret;
+
+	self->c.kthreadd = true;
+	ret = sweep(&self->c, call_open_and_own, no_worker_left);
+	EXPECT_LT(2, ret) TH_LOG("%d", ret);
 	EXPECT_EQ(0, call_open_and_own(&self->c));
 	EXPECT_EQ(0, vmm_traffic_check(&self->v));
 }

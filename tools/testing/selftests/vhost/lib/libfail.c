@@ -49,6 +49,13 @@ int fail_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
+int fail_open_kthreadd(void)
+{
+	int fd = open("/proc/2/fail-nth", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int fail_arm(int fd, unsigned int nth)
 {
 	char text[16];

@@ -15,6 +15,8 @@
 int fail_ready(void);
 /* /proc/self/fail-nth of this thread, for the others; -errno. */
 int fail_open(void);
+/* The same of the kernel's thread that makes the others, for failures to make a thread. */
+int fail_open_kthreadd(void);
 /* The nth failure from here on is to happen; 0: none. May be hit itself: -errno then. */
 int fail_arm(int fd, unsigned int nth);
 /* Was the failure used up since? What is left over may hit our own reading of it. */
