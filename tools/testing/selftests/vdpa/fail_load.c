@@ -126,7 +126,19 @@ static int sweep(const char *name, unsigned int dense, struct tally *t)
 	return nth < MOST ? ret : -ELOOP;
 }
 
-TEST(loading_fails_at_each_point)
+FIXTURE(fail_load) {
+};
+
+FIXTURE_SETUP(fail_load)
+{
+}
+
+FIXTURE_TEARDOWN(fail_load)
+{
+}
+
+/* All points take minutes. */
+TEST_F_TIMEOUT(fail_load, loading_fails_at_each_point, 1200)
 {
 	const char *loops = getenv("RINGSIDE_LOOPS");
 	unsigned int dense = loops ? strtoul(loops, NULL, 0) : 4, i;
