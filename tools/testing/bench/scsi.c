@@ -87,6 +87,9 @@ static void burst(struct disk *d)
 	}
 }
 
+/* The only case that is wanted, NULL for all. */
+static const char *only;
+
 static void measure(struct disk *d, const char *name, const char *suffix, bool write)
 {
 	pid_t worker = bench_worker();
@@ -94,6 +97,9 @@ static void measure(struct disk *d, const char *name, const char *suffix, bool w
 	char what[64];
 	unsigned int i;
 
+	snprintf(what, sizeof(what), "%s%s", name, suffix);
+	if (only && strcmp(only, what))
+		return;
 	commands_init(d, write);
 	for (i = 0; i < WARM; i++)
 		burst(d);
@@ -106,7 +112,6 @@ static void measure(struct disk *d, const char *name, const char *suffix, bool w
 	bench_profile_end();
 	start = now_ns() - start;
 	nap_us(IDLE_US);
-	snprintf(what, sizeof(what), "%s%s", name, suffix);
 	bench_report(what, BURST, start / (BURST * BURSTS));
 	snprintf(what, sizeof(what), "%s%s-worker", name, suffix);
 	bench_report(what, BURST, (bench_thread_ns(worker) - before) / (BURST * BURSTS));
@@ -122,11 +127,14 @@ static void run(const char *suffix, uint64_t features)
 	disk_down(&d);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	uint64_t offered;
 	int fd = vhost_open(VHOST_SCSI_PATH, 0);
 
+	if (argc > 2)
+		errx(2, "usage: scsi [CASE]");
+	only = argv[1];
 	bench_check(fd, VHOST_SCSI_PATH);
 	bench_check(vhost_get_features(fd, &offered), "GET_FEATURES");
 	close(fd);

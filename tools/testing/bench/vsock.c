@@ -86,12 +86,17 @@ static void to_guest(struct stream *s)
 	bench_check(vs_tx_flush(&s->g, VMM_TIMEOUT_MS), "used ring");
 }
 
+/* The only case that is wanted, NULL for all. */
+static const char *only;
+
 static void measure(struct stream *s, const char *name, void (*burst)(struct stream *s))
 {
 	pid_t worker = bench_worker();
 	uint64_t before;
 	unsigned int i;
 
+	if (only && strcmp(only, name))
+		return;
 	for (i = 0; i < WARM; i++)
 		burst(s);
 	nap_us(IDLE_US);
@@ -125,11 +130,14 @@ static void run(const char *suffix, uint64_t features)
 	close(listener);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	uint64_t offered;
 	int fd = vhost_open(VSOCK_PATH, 0);
 
+	if (argc > 2)
+		errx(2, "usage: vsock [CASE]");
+	only = argv[1];
 	bench_check(fd, VSOCK_PATH);
 	bench_check(vhost_get_features(fd, &offered), "GET_FEATURES");
 	close(fd);

@@ -48,8 +48,9 @@ def main():
     directory, packets = sys.argv[1], int(sys.argv[2])
     worker, total = counts(directory + "/counts", symbols(directory + "/kallsyms"))
     print(f"{sum(worker.values()) / packets:9.1f} {sum(total.values()) / packets:9.1f} all")
-    for name, n in worker.most_common(60):
-        print(f"{n / packets:9.1f} {total[name] / packets:9.1f} {name}")
+    # Some cases have no worker: then what the caller runs is in question.
+    for name in sorted(total, key=lambda name: (worker[name], total[name]), reverse=True)[:60]:
+        print(f"{worker[name] / packets:9.1f} {total[name] / packets:9.1f} {name}")
 
 
 main()
