@@ -41,6 +41,9 @@
 #define PACKED_ID_SHIFT		32
 #define PACKED_FLAGS_SHIFT	48
 #define PACKED_MARKS		(BIT(VRING_PACKED_DESC_F_AVAIL) | BIT(VRING_PACKED_DESC_F_USED))
+/* The same, and the flag of a written buffer, where they are in that word. */
+#define PACKED_META_MARKS	((u64)PACKED_MARKS << PACKED_FLAGS_SHIFT)
+#define PACKED_META_WRITE	((u64)VRING_DESC_F_WRITE << PACKED_FLAGS_SHIFT)
 /* An indirect table is bounded as that of a split ring is. */
 #define PACKED_TABLE_MAX	65536
 
@@ -110,19 +113,19 @@ static int packed_start(struct devq *dq)
 	return packed_write_event(dq, 0, VRING_PACKED_EVENT_FLAG_ENABLE);
 }
 
-static inline u16 packed_flags(u64 meta)
+/* @addr as it is in the ring; @meta in our byte order, without marks. */
+static __always_inline void packed_fill(struct devq_desc *desc, u64 addr, u64 meta)
 {
-	return le64_to_cpu((__force __le64)meta) >> PACKED_FLAGS_SHIFT;
+	desc->addr = le64_to_cpu((__force __le64)addr);
+	desc->len = meta;
+	desc->id = meta >> PACKED_ID_SHIFT;
+	desc->flags = meta >> PACKED_FLAGS_SHIFT;
 }
 
 /* The marks say whose turn it is, which is no business of the chain's. */
 static inline void packed_decode(struct devq_desc *desc, u64 addr, u64 meta)
 {
-	desc->addr = le64_to_cpu((__force __le64)addr);
-	meta = le64_to_cpu((__force __le64)meta);
-	desc->len = meta;
-	desc->id = meta >> PACKED_ID_SHIFT;
-	desc->flags = (meta >> PACKED_FLAGS_SHIFT) & ~PACKED_MARKS;
+	packed_fill(desc, addr, le64_to_cpu((__force __le64)meta) & ~PACKED_META_MARKS);
 }
 
 /*
@@ -134,7 +137,7 @@ static int packed_fetch(struct devq *dq, unsigned int max)
 {
 	u64 ring = dq->area.desc, from = packed_desc(dq, dq->pos.avail);
 	u64 end = packed_desc(dq, dq->num);
-	u16 marks = packed_avail_marks(dq->pos.avail_wrap);
+	u64 marks = (u64)packed_avail_marks(dq->pos.avail_wrap) << PACKED_FLAGS_SHIFT;
 	/* A pointer, for bounds checks would call out of the window. */
 	struct devq_desc *desc = dq->first;
 	unsigned int n = 0;
@@ -144,16 +147,18 @@ static int packed_fetch(struct devq *dq, unsigned int max)
 		return -EIO;
 	do {
 		mem_get(meta, u64, from + PACKED_META, fault);
-		if ((packed_flags(meta) & PACKED_MARKS) != marks)
+		/* No mark is left if they are as they should be. */
+		meta = le64_to_cpu((__force __le64)meta) ^ marks;
+		if (meta & PACKED_META_MARKS)
 			break;
 		/* What flags tell of is read after them. */
 		smp_rmb();
 		mem_get(addr, u64, from, fault);
-		packed_decode(&desc[n], addr, meta);
+		packed_fill(&desc[n], addr, meta);
 		from += PACKED_DESC_SIZE;
 		if (from == end) {
 			from = ring;
-			marks ^= PACKED_MARKS;
+			marks ^= PACKED_META_MARKS;
 		}
 	} while (++n < max);
 	mem_read_end();
@@ -269,27 +274,44 @@ static int packed_walk(struct devq *dq, unsigned int at, unsigned int have,
 	return chain_end(b);
 }
 
+/*
+ * Pop the next of @n chains as long as each is one buffer that needs no lookup. Their
+ * descriptors are @desc, and there is room for a piece of each. Returns how many.
+ */
+static __always_inline unsigned int packed_pop_single(struct devq *dq, struct devq_chain *chain,
+						      const struct devq_desc *desc,
+						      struct iovec *iov, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (!chain_single(dq, &chain[i], desc[i].id, &desc[i], &iov[i]))
+			break;
+	packed_forward(dq, &dq->pos.avail, &dq->pos.avail_wrap, i);
+	return i;
+}
+
 static int packed_pop(struct devq *dq, struct devq_chain *chain, unsigned int max,
 		      struct iovec *iov, unsigned int iov_max)
 {
-	unsigned int used = 0, n = 0, at, asked;
+	unsigned int used = 0, n = 0, at, asked, single;
 	int have = 0, err = DEVQ_OK;
 
-	max = min_t(unsigned int, max, DEVQ_BATCH);
+	/* More than the ring holds are there only if the driver writes while we read. */
+	max = min3(max, (unsigned int)DEVQ_BATCH, (unsigned int)dq->num);
 	while (n < max) {
 		asked = max - n;
 		have = packed_fetch(dq, asked);
 		for (at = 0; (int)at < have; n++) {
 			struct chain_builder b;
 
-			if (likely(used < iov_max) &&
-			    chain_single(dq, &chain[n], dq->first[at].id, &dq->first[at],
-					 iov + used)) {
-				at++;
-				used++;
-				packed_forward(dq, &dq->pos.avail, &dq->pos.avail_wrap, 1);
-				continue;
-			}
+			single = packed_pop_single(dq, &chain[n], &dq->first[at], iov + used,
+						   min(have - at, iov_max - used));
+			at += single;
+			n += single;
+			used += single;
+			if (likely(at == have))
+				break;
 			chain_begin(&b, &chain[n], 0, iov + used, iov_max - used);
 			err = packed_walk(dq, at, have, &b);
 			if (err)
@@ -345,61 +367,112 @@ static int packed_log_used(struct devq *dq, const struct devq_used *used, unsign
 }
 
 /* The second word of a used descriptor; length counts only if WRITE is set. */
-static inline u64 packed_used(const struct devq_used *used, u64 id, bool wrap)
+static __always_inline u64 packed_used(const struct devq_used *used, u64 marks)
 {
-	u64 flags = packed_used_marks(wrap) | (used->len ? VRING_DESC_F_WRITE : 0);
+	u64 meta = marks | (u64)used->id << PACKED_ID_SHIFT | used->len;
 
-	return (__force u64)cpu_to_le64(flags << PACKED_FLAGS_SHIFT | id << PACKED_ID_SHIFT |
-					used->len);
+	if (used->len)
+		meta |= PACKED_META_WRITE;
+	return (__force u64)cpu_to_le64(meta);
 }
 
 /*
- * Each used descriptor stands where the first one of its chain was; in order, a
- * batch has one, where that of its first chain was. Those of a chain that are not
- * written stay as they are.
+ * Mark buffers as used. Each descriptor stands where the first one of its chain was;
+ * those of a chain that are not written stay as they are. Returns how many descriptors
+ * that were, or -EIO, which is not recorded: then none was.
  */
-static int packed_push(struct devq *dq, const struct devq_used *used, unsigned int n)
+static int packed_put_used(struct devq *dq, const struct devq_used *used, unsigned int n)
 {
-	u64 first = packed_desc(dq, dq->pos.used) + PACKED_META, first_val = 0;
-	u16 next = dq->pos.used, at = next, old = next;
-	bool next_wrap = dq->pos.used_wrap, wrap = next_wrap, seen = false;
+	u64 size = dq->num * PACKED_DESC_SIZE, end = packed_desc(dq, dq->num);
+	u64 first = packed_desc(dq, dq->pos.used), at = first;
+	u64 first_marks = (u64)packed_used_marks(dq->pos.used_wrap) << PACKED_FLAGS_SHIFT;
+	u64 marks = first_marks, laps = 0;
+	unsigned int i;
+
+	if (!mem_write_begin(dq->area.desc, size))
+		return -EIO;
+	for (i = 1; i < n; i++) {
+		at += used[i - 1].ndesc * PACKED_DESC_SIZE;
+		if (at >= end) {
+			at -= size;
+			laps += size;
+			marks ^= PACKED_META_MARKS;
+		}
+		mem_put(packed_used(&used[i], marks), u64, at + PACKED_META, fault);
+	}
+	/* The driver finds all others behind the first one. */
+	smp_wmb();
+	mem_put(packed_used(used, first_marks), u64, first + PACKED_META, fault);
+	mem_write_end();
+	at += used[n - 1].ndesc * PACKED_DESC_SIZE;
+	if (at >= end) {
+		at -= size;
+		laps += size;
+		marks ^= PACKED_META_MARKS;
+	}
+	dq->pos.used = (at - dq->area.desc) / PACKED_DESC_SIZE;
+	dq->pos.used_wrap ^= marks != first_marks;
+	return (at + laps - first) / PACKED_DESC_SIZE;
+
+fault:
+	mem_write_end();
+	return -EIO;
+}
+
+/*
+ * The same in order, where several buffers can have one descriptor: that of the last of
+ * them, where the first one's was.
+ */
+static int packed_put_in_order(struct devq *dq, const struct devq_used *used, unsigned int n)
+{
+	const struct devq_used *first = NULL;
+	u16 next = dq->pos.used, at = next;
+	bool next_wrap = dq->pos.used_wrap, wrap = next_wrap;
+	u64 marks = (u64)packed_used_marks(wrap) << PACKED_FLAGS_SHIFT;
 	unsigned int i, total = 0;
 
-	if (!n)
-		return 0;
 	if (!mem_write_begin(dq->area.desc, dq->num * PACKED_DESC_SIZE))
-		goto bad;
+		return -EIO;
 	for (i = 0; i < n; i++) {
-		u64 val = packed_used(&used[i], used[i].id, wrap);
-
 		total += used[i].ndesc;
 		packed_forward(dq, &next, &next_wrap, used[i].ndesc);
 		if (devq_used_skipped(dq, used, i, n))
 			continue;
-		if (seen)
-			mem_put(val, u64, packed_desc(dq, at) + PACKED_META, fault);
+		if (first)
+			mem_put(packed_used(&used[i],
+					    (u64)packed_used_marks(wrap) << PACKED_FLAGS_SHIFT),
+				u64, packed_desc(dq, at) + PACKED_META, fault);
 		else
-			first_val = val;
-		seen = true;
+			first = &used[i];
 		at = next;
 		wrap = next_wrap;
 	}
 	/* The driver finds all others behind the first one. */
 	smp_wmb();
-	mem_put(first_val, u64, first, fault);
+	mem_put(packed_used(first, marks), u64, packed_desc(dq, dq->pos.used) + PACKED_META, fault);
 	mem_write_end();
-
 	dq->pos.used = next;
 	dq->pos.used_wrap = next_wrap;
-	/* What is more than the ring holds passed whatever place the driver waits for. */
-	total += dq->unasked;
-	dq->unasked = min_t(unsigned int, total, dq->num);
-	return unlikely(dq->log.ring) ? packed_log_used(dq, used, n, old) : 0;
+	return total;
 
 fault:
 	mem_write_end();
-bad:
-	return devq_fail(dq, DEVQ_E_FAULT);
+	return -EIO;
+}
+
+static int packed_push(struct devq *dq, const struct devq_used *used, unsigned int n)
+{
+	u16 old = dq->pos.used;
+	int total;
+
+	if (!n)
+		return 0;
+	total = dq->in_order ? packed_put_in_order(dq, used, n) : packed_put_used(dq, used, n);
+	if (total < 0)
+		return devq_fail(dq, DEVQ_E_FAULT);
+	/* What is more than the ring holds passed whatever place the driver waits for. */
+	dq->unasked = min_t(unsigned int, dq->unasked + total, dq->num);
+	return unlikely(dq->log.ring) ? packed_log_used(dq, used, n, old) : 0;
 }
 
 /* Did the last @dq->unasked used descriptors reach the place that the driver named? */
