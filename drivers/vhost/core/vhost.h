@@ -313,6 +313,7 @@ ssize_t vhost_msg_get(struct iov_iter *from, bool has_asid, struct vhost_iotlb_m
 		      u32 *asid);
 ssize_t vhost_dev_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t vhost_dev_write_iter(struct kiocb *iocb, struct iov_iter *from);
+ssize_t vhost_dev_write(struct file *file, const char __user *buf, size_t len, loff_t *pos);
 __poll_t vhost_dev_poll(struct file *file, poll_table *table);
 
 /*
@@ -323,6 +324,7 @@ __poll_t vhost_dev_poll(struct file *file, poll_table *table);
 	.owner = THIS_MODULE,				\
 	.read_iter = vhost_dev_read_iter,		\
 	.write_iter = vhost_dev_write_iter,		\
+	.write = vhost_dev_write,			\
 	.poll = vhost_dev_poll,				\
 	.unlocked_ioctl = vhost_dev_ioctl,		\
 	.compat_ioctl = compat_ptr_ioctl,		\
