@@ -10,7 +10,8 @@
 
 #include <linux/if_tun.h>
 #include <linux/if_vlan.h>
-#include <linux/skb_array.h>
+#include <linux/ptr_ring.h>
+#include <linux/skbuff.h>
 #include <linux/uaccess.h>
 
 #include "net.h"
@@ -40,15 +41,20 @@ static noinline unsigned int rx_take_packets(struct vhost_net_rx *rx)
 }
 
 /* A tag that the network card took off is put back by the tap. */
-static size_t rx_packet_len(void *packet)
+static unsigned int rx_skb_len(const struct sk_buff *skb)
+{
+	return skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
+}
+
+static unsigned int rx_packet_len(void *packet)
 {
 	if (tun_is_xdp_frame(packet))
 		return tun_ptr_to_xdp(packet)->len;
-	return __skb_array_len_with_tag(packet);
+	return rx_skb_len(packet);
 }
 
 /* rx_peek() for a packet socket. */
-static noinline unsigned int rx_peek_queue(struct vhost_net_rx *rx, size_t *len)
+static noinline unsigned int rx_peek_queue(struct vhost_net_rx *rx, unsigned int *len)
 {
 	struct sk_buff_head *queue = &rx_sock(rx)->sk->sk_receive_queue;
 	unsigned long flags;
@@ -59,7 +65,7 @@ static noinline unsigned int rx_peek_queue(struct vhost_net_rx *rx, size_t *len)
 	skb = skb_peek(queue);
 	n = skb_queue_len(queue);
 	if (skb)
-		*len = skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
+		*len = rx_skb_len(skb);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return n;
 }
@@ -68,12 +74,18 @@ static noinline unsigned int rx_peek_queue(struct vhost_net_rx *rx, size_t *len)
  * Look at the next packet. Returns how many there are at least, and the length
  * of the first in *@len, without the header.
  */
-static __always_inline unsigned int rx_peek(struct vhost_net_rx *rx, size_t *len)
+static __always_inline unsigned int rx_peek(struct vhost_net_rx *rx, unsigned int *len)
 {
 	unsigned int n = rx->packet_tail - rx->packet_head;
 
-	if (unlikely(!rx->ring))
-		return rx_peek_queue(rx, len);
+	if (unlikely(!rx->ring)) {
+		/* The caller's variable can stay in a register. */
+		unsigned int first = 0;
+
+		n = rx_peek_queue(rx, &first);
+		*len = first;
+		return n;
+	}
 	if (!n)
 		n = rx_take_packets(rx);
 	if (n)
@@ -237,14 +249,21 @@ static noinline int rx_put_any_header(const struct vhost_net_rx *rx, const struc
 	return from < to ? rx_put(seg, from, (void *)&hdr + from, to - from) : 0;
 }
 
+/* Of the header all but the number of buffers is the tap's, whose packets are at hand. */
+static bool rx_plain(const struct vhost_net_rx *rx)
+{
+	return rx->ring && rx->q.plain_hdr;
+}
+
+/* Here and below @plain is rx_plain(), or false if that is not known. */
 static __always_inline int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg,
-					 unsigned int n)
+					 unsigned int n, bool plain)
 {
 	const size_t at = offsetof(struct virtio_net_hdr_v1, num_buffers);
 	__virtio16 __user *word = seg->iov_base + at;
 
 	/* Most often it is one word that is where words are. */
-	if (likely(rx->q.plain_hdr && seg->iov_len >= sizeof(struct virtio_net_hdr_v1) &&
+	if (likely((plain || rx->q.plain_hdr) && seg->iov_len >= sizeof(struct virtio_net_hdr_v1) &&
 		   IS_ALIGNED((unsigned long)word, sizeof(*word))))
 		return put_user(__cpu_to_virtio16(rx->q.vq.ring.little_endian, n), word);
 	return rx_put_any_header(rx, seg, n);
@@ -252,10 +271,11 @@ static __always_inline int rx_put_header(const struct vhost_net_rx *rx, const st
 
 /* Receive a packet into a buffer. Returns its length with header, or an error. */
 static __always_inline ssize_t rx_receive(struct vhost_net_rx *rx, struct msghdr *msg,
-					  const struct iovec *seg, unsigned int nsegs, size_t need)
+					  const struct iovec *seg, unsigned int nsegs, size_t need,
+					  bool plain)
 {
 	struct socket *sock = rx_sock(rx);
-	size_t skip = rx->q.sock_hdr ? 0 : rx->q.hdr_len;
+	size_t skip = plain || rx->q.sock_hdr ? 0 : rx->q.hdr_len;
 	int got;
 
 	if (nsegs == 1)
@@ -264,7 +284,7 @@ static __always_inline ssize_t rx_receive(struct vhost_net_rx *rx, struct msghdr
 		iov_iter_init(&msg->msg_iter, ITER_DEST, seg, nsegs, need);
 	if (unlikely(skip))
 		iov_iter_advance(&msg->msg_iter, skip);
-	if (rx->ring)
+	if (plain || rx->ring)
 		msg->msg_control = rx->packet[rx->packet_head++];
 	got = sock->ops->recvmsg(sock, msg, need - skip, MSG_DONTWAIT | MSG_TRUNC);
 	if (got < 0)
@@ -273,7 +293,7 @@ static __always_inline ssize_t rx_receive(struct vhost_net_rx *rx, struct msghdr
 	 * Not what was announced: somebody else reads this socket, or its header
 	 * is not the guest's. A packet socket leaves tags out.
 	 */
-	if (got != need - skip && (rx->ring || !got || got > need - skip))
+	if (got != need - skip && (plain || rx->ring || !got || got > need - skip))
 		return -EMSGSIZE;
 	return got + skip;
 }
@@ -293,15 +313,15 @@ static void rx_fill_used(const struct vhost_net_rx *rx, struct devq_used *used, 
 
 /* Receive one packet into the first of the free buffers, which is large enough. */
 static __always_inline int rx_packet_single(struct vhost_net_rx *rx, struct msghdr *msg,
-					    size_t need)
+					    size_t need, bool plain)
 {
 	struct devq_chain *chain = &rx->chain[rx->head];
 	unsigned int nused = rx->nused;
-	ssize_t len = rx_receive(rx, msg, chain->seg, chain->nr_in, need);
+	ssize_t len = rx_receive(rx, msg, chain->seg, chain->nr_in, need, plain);
 
 	if (unlikely(len < 0))
 		return -EIO;
-	if (unlikely(rx_put_header(rx, chain->seg, 1)))
+	if (unlikely(rx_put_header(rx, chain->seg, 1, plain)))
 		return -EFAULT;
 	rx->used[nused] = devq_use(chain, len);
 	rx->nused = nused + 1;
@@ -310,8 +330,8 @@ static __always_inline int rx_packet_single(struct vhost_net_rx *rx, struct msgh
 }
 
 /* The same into the first @n free buffers. */
-static noinline int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
-				     size_t need)
+static int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
+			    size_t need)
 {
 	struct devq_chain *chain = &rx->chain[rx->head];
 	unsigned int i, nsegs = 0;
@@ -320,13 +340,13 @@ static noinline int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg
 
 	for (i = 0; i < n; i++)
 		nsegs += chain[i].nr_in;
-	len = rx_receive(rx, msg, chain->seg, nsegs, need);
+	len = rx_receive(rx, msg, chain->seg, nsegs, need, false);
 	if (len < 0)
 		return -EIO;
 	/* Fewer, if it turns out to be shorter. */
 	for (i = 0; have < len; i++)
 		have += chain[i].in_len;
-	if (rx_put_header(rx, chain->seg, i))
+	if (rx_put_header(rx, chain->seg, i, false))
 		return -EFAULT;
 	rx_fill_used(rx, &rx->used[rx->nused], i, len);
 	rx->nused += i;
@@ -334,19 +354,28 @@ static noinline int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg
 	return 0;
 }
 
+/* What rx_packet() does with packets that are not the most frequent ones. */
+static noinline int rx_packet_other(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
+				    size_t need)
+{
+	if (n == 1)
+		return rx_packet_single(rx, msg, need, false);
+	if (rx->nused + n > ARRAY_SIZE(rx->used))
+		rx_flush(rx);
+	return rx_packet_merged(rx, msg, n, need);
+}
+
 /*
  * Receive one packet into the first @n free buffers. If that fails the packet is
  * lost and the buffers stay free, though they may have been written to.
  */
 static __always_inline void rx_packet(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
-				      size_t need)
+				      size_t need, bool plain)
 {
 	int err;
 
-	if (unlikely(n > 1 && rx->nused + n > ARRAY_SIZE(rx->used)))
-		rx_flush(rx);
-	err = likely(n == 1) ? rx_packet_single(rx, msg, need) :
-			       rx_packet_merged(rx, msg, n, need);
+	err = likely(n == 1 && plain) ? rx_packet_single(rx, msg, need, true) :
+					rx_packet_other(rx, msg, n, need);
 	if (unlikely(err)) {
 		rx_fill_used(rx, &rx->used[rx->nused], n, need);
 		devq_log(&rx->q.vq.ring, &rx->chain[rx->head], &rx->used[rx->nused], n);
@@ -402,9 +431,9 @@ static bool rx_idle(struct vhost_net_rx *rx)
 static void rx_turn(struct vhost_net_rx *rx)
 {
 	struct vhost_net_budget budget = {};
+	const bool plain = rx_plain(rx);
 	struct msghdr msg = {};
-	unsigned int packets;
-	size_t len;
+	unsigned int packets, len;
 	int n;
 
 	vhost_poll_stop(&rx->q.sock_poll);
@@ -425,7 +454,7 @@ static void rx_turn(struct vhost_net_rx *rx)
 		if (n <= 0 && n != -EMSGSIZE)
 			break;
 		if (n > 0)
-			rx_packet(rx, &msg, n, len);
+			rx_packet(rx, &msg, n, len, plain);
 		else
 			rx_discard(rx);
 		if (vhost_net_spend(&budget, len)) {
