@@ -59,10 +59,11 @@ struct vhost_vsock *vhost_vsock_find(u32 cid, struct net *net)
 /* Put @entry in the place of what a device has. Returns -EADDRINUSE or 0. */
 static int cids_replace(struct vhost_vsock *vsock, struct vhost_vsock_cid *entry)
 {
-	struct vhost_vsock_cid *old = vsock->cid;
+	struct vhost_vsock_cid *old;
 
 	lockdep_assert_held(&vsock->tx.vq.mutex);
 	mutex_lock(&cids_lock);
+	old = rcu_dereference_protected(vsock->cid, lockdep_is_held(&cids_lock));
 	if (cids_find(entry->cid, vsock->net, vsock)) {
 		mutex_unlock(&cids_lock);
 		return -EADDRINUSE;
@@ -70,7 +71,7 @@ static int cids_replace(struct vhost_vsock *vsock, struct vhost_vsock_cid *entry
 	hash_add_rcu(cids, &entry->node, entry->cid);
 	if (old)
 		hash_del_rcu(&old->node);
-	WRITE_ONCE(vsock->cid, entry);
+	rcu_assign_pointer(vsock->cid, entry);
 	mutex_unlock(&cids_lock);
 	if (old)
 		kfree_rcu(old, rcu);
@@ -90,7 +91,7 @@ u32 vhost_vsock_cid(const struct vhost_vsock *vsock)
 	u32 cid;
 
 	rcu_read_lock();
-	entry = READ_ONCE(vsock->cid);
+	entry = rcu_dereference(vsock->cid);
 	cid = entry ? entry->cid : 0;
 	rcu_read_unlock();
 	return cid;
@@ -106,8 +107,10 @@ u32 vhost_vsock_cid(const struct vhost_vsock *vsock)
  */
 bool vhost_vsock_has_cid(const struct vhost_vsock *vsock, u64 cid)
 {
-	lockdep_assert_held(&vsock->tx.vq.mutex);
-	return vsock->cid && vsock->cid->cid == cid;
+	const struct vhost_vsock_cid *entry =
+		rcu_dereference_protected(vsock->cid, lockdep_is_held(&vsock->tx.vq.mutex));
+
+	return entry && entry->cid == cid;
 }
 
 /*
@@ -153,10 +156,12 @@ int vhost_vsock_set_guest_cid(struct vhost_dev *dev, void *arg, void __user *use
  */
 void vhost_vsock_leave(struct vhost_vsock *vsock)
 {
-	if (!vsock->cid)
-		return;
+	struct vhost_vsock_cid *entry;
+
 	mutex_lock(&cids_lock);
-	hash_del_rcu(&vsock->cid->node);
+	entry = rcu_dereference_protected(vsock->cid, lockdep_is_held(&cids_lock));
+	if (entry)
+		hash_del_rcu(&entry->node);
 	mutex_unlock(&cids_lock);
 }
 
@@ -166,8 +171,8 @@ void vhost_vsock_leave(struct vhost_vsock *vsock)
  */
 void vhost_vsock_free_cid(struct vhost_vsock *vsock)
 {
-	kfree(vsock->cid);
-	vsock->cid = NULL;
+	/* Nobody else has the device. */
+	kfree(rcu_replace_pointer(vsock->cid, NULL, true));
 }
 
 static bool is_orphan(struct vsock_sock *vsk)

@@ -94,8 +94,8 @@ struct vhost_vsock_tx {
  * @vqs: its queues, for @dev
  * @net: network namespace whose sockets reach the guest; immutable
  * @net_tracker: reference to @net
- * @cid: its address; written under the mutexes of the table of cids and of the
- *	transmit queue, NULL without one
+ * @cid: its address, NULL without one; written under the mutexes of the table of cids
+ *	and of the transmit queue, read under either or under RCU
  * @state: written under vhost_dev.mutex
  * @seqpacket: the guest knows SOCK_SEQPACKET; written under vhost_dev.mutex
  * @answers: packets in rx.waiting that are due to packets of the guest
@@ -107,7 +107,7 @@ struct vhost_vsock {
 	struct vhost_virtqueue *vqs[VHOST_VSOCK_NVQS];
 	struct net *net;
 	netns_tracker net_tracker;
-	struct vhost_vsock_cid *cid;
+	struct vhost_vsock_cid __rcu *cid;
 	enum vhost_vsock_state state;
 	bool seqpacket;
 	atomic_t answers;
