@@ -288,7 +288,7 @@ static void hints_follow(struct kunit *test)
 			memmap_remove(&f->map, entry[i]);
 	publish(test);
 	KUNIT_EXPECT_EQ(test, f->map.active->hints->mask, 0U);
-	KUNIT_EXPECT_LE(test, f->map.nfree, (unsigned int)MEMMAP_KEEP);
+	KUNIT_EXPECT_LE(test, f->map.nfree, MEMMAP_KEEP);
 	memset(to, -1, HINTED * sizeof(*to));
 	expect_pages(test, to, HINTED);
 }

@@ -187,13 +187,13 @@ struct memmap_edit {
 #define MEMMAP_SPARE	8
 
 /* So many free entries are kept, and as many as there are in the map. */
-#define MEMMAP_KEEP	64
+#define MEMMAP_KEEP	64U
 
 /* Maps of up to so many entries are searched without hints. */
-#define MEMMAP_UNHINTED	8
+#define MEMMAP_UNHINTED	8U
 
 /* Places that a table of hints has at most: for two of each memslot. */
-#define MEMMAP_PLACES	65536
+#define MEMMAP_PLACES	65536U
 
 /**
  * struct memmap - an address map

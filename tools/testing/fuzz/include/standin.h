@@ -80,6 +80,8 @@ void fuzz_stuck(const char *what) __attribute__((noreturn));
 #define UIO_MAXIOV		1024
 #define VHOST_PAGE_SIZE		0x1000
 
+#define min3(a, b, c)		min(min(a, b), c)
+
 struct kvec {
 	void *iov_base;
 	size_t iov_len;
@@ -129,39 +131,42 @@ struct mutex {
 
 struct kmem_cache {
 	size_t size;
+	void (*construct)(void *mem);
 };
 #define GFP_KERNEL		0
 #define GFP_KERNEL_ACCOUNT	0
 typedef unsigned int slab_flags_t;
 #define SLAB_HWCACHE_ALIGN	0
 #define SLAB_ACCOUNT		0
+#define __GFP_ZERO		0
+#define __GFP_NOWARN		0
 #define kmem_cache_create(name, size, align, flags, ctor) \
-	fuzz_cache(size, (flags) | (align))
-static inline struct kmem_cache *fuzz_cache(size_t size, unsigned int none)
+	fuzz_cache(size, (flags) | (align), ctor)
+static inline struct kmem_cache *fuzz_cache(size_t size, unsigned int none,
+					    void (*construct)(void *mem))
 {
 	struct kmem_cache *cache = malloc(sizeof(*cache));
 
 	(void)none;
 	cache->size = size;
+	cache->construct = construct;
 	return cache;
 }
 #define kmem_cache_destroy(c)	free(c)
 #define kmem_cache_free(c, p)	free(p)
-static inline void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
-{
-	(void)cache;
-	while (n--)
-		free(p[n]);
-}
 static inline bool kmem_cache_alloc_bulk(struct kmem_cache *cache, int gfp, size_t n, void **p)
 {
 	(void)gfp;
 	if (fuzz_alloc_fails())
 		return false;
-	while (n--)
+	while (n--) {
 		p[n] = malloc(cache->size);
+		cache->construct(p[n]);
+	}
 	return true;
 }
+/* All memory asked for so is to be zero. */
+#define kvmalloc(size, gfp)	((void)(gfp), fuzz_alloc_fails() ? NULL : calloc(1, size))
 #define kvmalloc_array(n, size, gfp) (fuzz_alloc_fails() ? NULL : malloc((n) * (size)))
 #define kvfree(p)		free(p)
 
