@@ -269,9 +269,9 @@ int vdpa_nl_dev_attr_set(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
-	err = vdpa_nl_read(info, &config);
-	if (!err)
-		err = vdpa_nl_set_attr(vdev, &config, info->extack);
+	/* What no device can have is something that this one cannot be given. */
+	err = vdpa_nl_read(info, &config) ? -EOPNOTSUPP :
+					    vdpa_nl_set_attr(vdev, &config, info->extack);
 	put_device(&vdev->dev);
 	return err;
 }

@@ -354,7 +354,7 @@ TEST_F(mgmt, fault_140_changes_that_cannot_be)
 
 	ASSERT_EQ(0, vnl_dev_new(nl, NET, "t0"));
 	ASSERT_EQ(0, vnl_dev_new(nl, BLK, "t1"));
-	EXPECT_EQ(-EINVAL, set_with(nl, "t0", VDPA_ATTR_DEV_NET_CFG_MACADDR, multicast, 6));
+	EXPECT_EQ(-EOPNOTSUPP, set_with(nl, "t0", VDPA_ATTR_DEV_NET_CFG_MACADDR, multicast, 6));
 	EXPECT_STRNE("", nl->extack);
 	EXPECT_EQ(-EOPNOTSUPP, set_with(nl, "t0", VDPA_ATTR_DEV_NET_CFG_MTU, &mtu, 2));
 	EXPECT_STRNE("", nl->extack);
