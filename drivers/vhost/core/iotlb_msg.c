@@ -146,12 +146,13 @@ static bool msg_known(const union vhost_msg_head *head)
 static bool msg_copy(union vhost_msg_head *head, const char __user *buf)
 {
 	const u64 __user *from = (const u64 __user *)buf;
-	unsigned int i;
+	/* Pointers, for bounds checks would call out of the window. */
+	u64 *to = head->word, *end = to + VHOST_MSG_WORDS;
 
 	if (!user_read_access_begin(from, sizeof(*head)))
 		return false;
-	for (i = 0; i < VHOST_MSG_WORDS; i++)
-		unsafe_get_user(head->word[i], &from[i], fault);
+	for (; to < end; to++, from++)
+		unsafe_get_user(*to, from, fault);
 	user_read_access_end();
 	return true;
 
