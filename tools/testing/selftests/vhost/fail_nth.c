@@ -291,15 +291,19 @@ FIXTURE_TEARDOWN(fail_iommu)
 	dirty_free(&self->d);
 }
 
-/* A piece out of the middle of a mapping, which leaves two, and back in. */
+/*
+ * Pieces out of the middle of a mapping, each of which leaves two, and back in: so many
+ * that what the device keeps of earlier mappings is not enough for them.
+ */
 static int call_iotlb_split(struct fail_case *c)
 {
 	struct iommu *m = c->m;
-	uint64_t at = m->iova + 7 * IOMMU_PAGE;
-	int ret;
+	unsigned int i;
+	int ret = 0;
 
-	ret = iotlb_send(m->v.fd, m->v2, VHOST_IOTLB_UPDATE, at, IOMMU_PAGE,
-			 (uintptr_t)m->page[7], VHOST_ACCESS_RO);
+	for (i = 1; i < 40 && !ret; i += 2)
+		ret = iotlb_send(m->v.fd, m->v2, VHOST_IOTLB_UPDATE, m->iova + i * IOMMU_PAGE,
+				 IOMMU_PAGE, (uintptr_t)m->page[i], VHOST_ACCESS_RW);
 	if (!ret)
 		ret = iotlb_send(m->v.fd, m->v2, VHOST_IOTLB_INVALIDATE,
 				 UINT64_C(0x700000000000), IOMMU_PAGE, 0, 0);
