@@ -18,28 +18,9 @@ union vhost_any_msg {
 
 #define VHOST_MSG_SIZE	sizeof(union vhost_any_msg)
 
-/* What of it says anything, as words. */
-#define VHOST_MSG_WORDS	(offsetofend(struct vhost_msg, iotlb) / sizeof(u64))
+/* The part of it that says anything. */
+#define VHOST_MSG_NEED	offsetofend(struct vhost_msg, iotlb)
 
-/**
- * union vhost_msg_head - the part of a message that says anything
- * @type: which form it is in
- * @asid: the address space, in the second form only
- * @iotlb: what it says
- * @word: all of it
- */
-union vhost_msg_head {
-	struct {
-		__u32 type;
-		__u32 asid;
-		struct vhost_iotlb_msg iotlb;
-	};
-	u64 word[VHOST_MSG_WORDS];
-};
-
-static_assert(sizeof(union vhost_msg_head) == offsetofend(struct vhost_msg, iotlb));
-static_assert(offsetof(union vhost_msg_head, iotlb) == offsetof(struct vhost_msg, iotlb));
-static_assert(offsetof(union vhost_msg_head, asid) == offsetof(struct vhost_msg_v2, asid));
 static_assert(sizeof(struct vhost_msg) == sizeof(struct vhost_msg_v2));
 static_assert(offsetof(struct vhost_msg, iotlb) == offsetof(struct vhost_msg_v2, iotlb));
 
@@ -137,28 +118,9 @@ ssize_t vhost_dev_read_iter(struct kiocb *iocb, struct iov_iter *to)
 }
 EXPORT_SYMBOL_NS_GPL(vhost_dev_read_iter, "RINGSIDE");
 
-static bool msg_known(const union vhost_msg_head *head)
+static bool msg_known(const union vhost_any_msg *any)
 {
-	return head->type == VHOST_IOTLB_MSG || head->type == VHOST_IOTLB_MSG_V2;
-}
-
-/* Read a message word by word, which costs less than the call of a function that copies. */
-static bool msg_copy(union vhost_msg_head *head, const char __user *buf)
-{
-	const u64 __user *from = (const u64 __user *)buf;
-	/* Pointers, for bounds checks would call out of the window. */
-	u64 *to = head->word, *end = to + VHOST_MSG_WORDS;
-
-	if (!user_read_access_begin(from, sizeof(*head)))
-		return false;
-	for (; to < end; to++, from++)
-		unsafe_get_user(*to, from, fault);
-	user_read_access_end();
-	return true;
-
-fault:
-	user_read_access_end();
-	return false;
+	return any->v1.type == VHOST_IOTLB_MSG || any->v1.type == VHOST_IOTLB_MSG_V2;
 }
 
 /**
@@ -177,16 +139,16 @@ fault:
 ssize_t vhost_msg_get(struct iov_iter *from, bool has_asid, struct vhost_iotlb_msg *msg,
 		      u32 *asid)
 {
-	union vhost_msg_head head;
+	union vhost_any_msg any;
 
-	if (iov_iter_count(from) < sizeof(head))
+	if (iov_iter_count(from) < VHOST_MSG_NEED)
 		return -EINVAL;
-	if (copy_from_iter(&head, sizeof(head), from) != sizeof(head))
+	if (copy_from_iter(&any, VHOST_MSG_NEED, from) != VHOST_MSG_NEED)
 		return -EFAULT;
-	if (!msg_known(&head))
+	if (!msg_known(&any))
 		return -EINVAL;
-	*asid = has_asid && head.type == VHOST_IOTLB_MSG_V2 ? head.asid : 0;
-	*msg = head.iotlb;
+	*asid = has_asid && any.v1.type == VHOST_IOTLB_MSG_V2 ? any.v2.asid : 0;
+	*msg = any.v1.iotlb;
 	return VHOST_MSG_SIZE;
 }
 EXPORT_SYMBOL_NS_GPL(vhost_msg_get, "RINGSIDE");
@@ -241,15 +203,15 @@ EXPORT_SYMBOL_NS_GPL(vhost_dev_write_iter, "RINGSIDE");
  */
 ssize_t vhost_dev_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	union vhost_msg_head head;
+	union vhost_any_msg any;
 
-	if (len < sizeof(head))
+	if (len < VHOST_MSG_NEED)
 		return -EINVAL;
-	if (!msg_copy(&head, buf))
+	if (copy_from_user(&any, buf, VHOST_MSG_NEED))
 		return -EFAULT;
-	if (!msg_known(&head))
+	if (!msg_known(&any))
 		return -EINVAL;
-	return msg_do(file->private_data, &head.iotlb);
+	return msg_do(file->private_data, &any.v1.iotlb);
 }
 EXPORT_SYMBOL_NS_GPL(vhost_dev_write, "RINGSIDE");
 

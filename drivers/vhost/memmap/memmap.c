@@ -177,7 +177,8 @@ static int memmap_settle(struct memmap *map)
 	}
 	idle->generation = active->generation;
 	idle->version = active->version;
-	memmap_free_list(map, &pending->del);
+	if (!list_empty(&pending->del))
+		memmap_free_list(map, &pending->del);
 	if (map->drop)
 		memmap_hints_settle(map);
 	edit_init(pending);

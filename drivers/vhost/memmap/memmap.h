@@ -31,7 +31,9 @@
  * lead to an address of the host's? There may be several, for two entries may
  * map to the same memory. The dirty log needs that.
  *
- * The cost of an edit is O(log n) for each entry that comes or goes.
+ * The cost of an edit is O(log n) for each entry that comes or goes. When the number of
+ * entries has doubled, or shrunk to a quarter, since struct memmap_hints was made, it is
+ * made anew, in O(n).
  */
 
 #include <linux/list.h>
@@ -113,7 +115,8 @@ struct memmap_entry {
  * @node: the interval, looked at only by readers of a set of this generation, which
  *	no interval has left since
  *
- * Owned by one reader, who serialises its use.
+ * Owned by one reader, who serialises its use, and empties it before it turns to another
+ * map, or to one that was initialised anew.
  */
 struct memmap_cache {
 	u64 generation;
@@ -192,7 +195,7 @@ struct memmap_edit {
 /* Maps of up to so many entries are searched without hints. */
 #define MEMMAP_UNHINTED	8U
 
-/* Places that a table of hints has at most: for two of each memslot. */
+/* Places that a table of hints has at most: two for each of MEMSLOTS_MAX memslots. */
 #define MEMMAP_PLACES	65536U
 
 /**
@@ -399,7 +402,7 @@ static __always_inline struct memmap_entry **memmap_hint(struct memmap_hints *hi
 }
 
 /**
- * memmap_hinted - the interval that an address was found in last
+ * memmap_hinted - the interval that may hold an address, by the hints
  * @set: from memmap_read_lock()
  * @start: the address
  *
@@ -416,6 +419,7 @@ static __always_inline const struct memmap_node *memmap_hinted(const struct memm
 	return entry ? &entry->node[set->index] : NULL;
 }
 
+/* A range in one interval, as user addresses. */
 static __always_inline void memmap_node_piece(const struct memmap_node *node, u64 start, u64 len,
 					      struct iovec *iov)
 {

@@ -10,8 +10,7 @@
 
 #include <linux/if_tun.h>
 #include <linux/if_vlan.h>
-#include <linux/ptr_ring.h>
-#include <linux/skbuff.h>
+#include <linux/skb_array.h>
 #include <linux/uaccess.h>
 
 #include "net.h"
@@ -41,16 +40,11 @@ static noinline unsigned int rx_take_packets(struct vhost_net_rx *rx)
 }
 
 /* A tag that the network card took off is put back by the tap. */
-static unsigned int rx_skb_len(const struct sk_buff *skb)
-{
-	return skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
-}
-
 static unsigned int rx_packet_len(void *packet)
 {
 	if (tun_is_xdp_frame(packet))
 		return tun_ptr_to_xdp(packet)->len;
-	return rx_skb_len(packet);
+	return __skb_array_len_with_tag(packet);
 }
 
 /* rx_peek() for a packet socket. */
@@ -58,14 +52,11 @@ static noinline unsigned int rx_peek_queue(struct vhost_net_rx *rx, unsigned int
 {
 	struct sk_buff_head *queue = &rx_sock(rx)->sk->sk_receive_queue;
 	unsigned long flags;
-	struct sk_buff *skb;
 	unsigned int n;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	skb = skb_peek(queue);
 	n = skb_queue_len(queue);
-	if (skb)
-		*len = rx_skb_len(skb);
+	*len = __skb_array_len_with_tag(skb_peek(queue));
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return n;
 }
@@ -80,7 +71,7 @@ static __always_inline unsigned int rx_peek(struct vhost_net_rx *rx, unsigned in
 
 	if (unlikely(!rx->ring)) {
 		/* The caller's variable can stay in a register. */
-		unsigned int first = 0;
+		unsigned int first;
 
 		n = rx_peek_queue(rx, &first);
 		*len = first;
