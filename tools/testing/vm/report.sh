@@ -34,28 +34,32 @@ comment()
 # since it was asked last, in seconds. Empty when it is gone, as after the last test.
 count_cpu()
 {
-	local before=$cpu
-	spent_cpu=
-	# Processes end while they are looked at.
-	cpu=$({ cat /proc/[0-9]*/stat 2>/dev/null || true; } |
-		awk -v session="${vm_pid:-0}" '
-			{ sub(/^.*\) /, "") }
-			$4 == session { sum += $12 + $13 + $14 + $15 }
-			END { print sum + 0 }')
+	local before=$cpu stat fields
+	spent_cpu='' cpu=0
+	for stat in /proc/[0-9]*/stat; do
+		# Processes end while they are looked at.
+		{ read -r fields <"$stat"; } 2>/dev/null || continue
+		# Behind the name, which can be anything.
+		# shellcheck disable=SC2206 # words
+		fields=(${fields##*) })
+		[ "${fields[3]}" = "${vm_pid:-0}" ] || continue
+		cpu=$((cpu + fields[11] + fields[12] + fields[13] + fields[14]))
+	done
 	[ "$cpu" -lt "$before" ] || spent_cpu=$(((cpu - before) * 10 / hz))
 	[ -z "$spent_cpu" ] || spent_cpu=$((spent_cpu / 10)).$((spent_cpu % 10))
 }
 
-# verdict_of N WHY: print test N as TAP. WHY is what the lab saw go wrong with
-# it, empty for nothing.
+# verdict_of N LIMIT NAME WHY: print test N as TAP. WHY is what the lab saw go wrong
+# with it, empty for nothing.
 verdict_of()
 {
-	local n=$1 why=$2 rc=0 seconds='' name p f s
-	name=$(awk -v n="$n" '$1 == n { sub(/^[^ ]* [^ ]* /, ""); print }' "$job/plan")
+	local n=$1 limit=$2 name=$3 why=$4 rc=0 seconds='' p f s
 	[ ! -e "$job/$n.rc" ] || read -r rc seconds <"$job/$n.rc"
-	[ -n "$seconds" ] || : >>"$job/$n.out"
-	if [ -z "$why" ] && timed_out "$n" "$rc" "$seconds"; then
-		why="no end after $(limit_of "$n") s"
+	# Not there when the kernel went away before the test.
+	: >>"$job/$n.out"
+	: >>"$job/$n.err"
+	if [ -z "$why" ] && timed_out "$limit" "$rc" "$seconds"; then
+		why="no end after $limit s"
 	fi
 	if splats "$job/$n.klog" >"$job/$n.splat"; then
 		why="${why:+$why, }kernel fault in the log"
@@ -66,9 +70,8 @@ verdict_of()
 	count_cpu
 	printf '# %s%s\n' "$name" \
 		"${seconds:+ ($seconds s${spent_cpu:+, processor $spent_cpu s})}"
-	cat "$job/$n.out" "$job/$n.err" >"$job/$n.all" 2>/dev/null || true
 	"$here/tap-flatten" -v name="$name" -v first="$tap_next" -v why="$why" -v rc="$rc" \
-		-v counts="$job/$n.counts" "$job/$n.all"
+		-v counts="$job/$n.counts" "$job/$n.out" "$job/$n.err"
 	[ ! -s "$job/$n.splat" ] || comment <"$job/$n.splat"
 	read -r p f s <"$job/$n.counts"
 	passed=$((passed + p))
@@ -76,20 +79,15 @@ verdict_of()
 	skipped=$((skipped + s))
 	tap_next=$((tap_next + p + f + s))
 	if [ "$f" -gt 0 ]; then
-		printf '# output: %s, kernel log: %s\n' "$job/$n.all" "$job/$n.klog"
+		printf '# output: %s, kernel log: %s\n' "$job/$n.{out,err}" "$job/$n.klog"
 	fi
 }
 
-limit_of()
-{
-	awk -v n="$1" '$1 == n { print $2 }' "$job/plan"
-}
-
-# timed_out N RC SECONDS: timeout(1) ended it (124, or 137 when it had to kill).
+# timed_out LIMIT RC SECONDS: guest-tests ended it (124, or 137 when it had to kill).
 timed_out()
 {
 	case $2 in
-	124 | 137) [ -n "$3" ] && [ "${3%.*}" -ge "$(limit_of "$1")" ] ;;
+	124 | 137) [ -n "$3" ] && [ "${3%.*}" -ge "$1" ] ;;
 	*) return 1 ;;
 	esac
 }
