@@ -41,6 +41,7 @@ struct prog {
  * @good: calls that returned no error
  * @op_good: the same of each kind
  * @op_calls: calls of each kind
+ * @op_error: what the last one of each kind failed with
  *
  * Written by several threads without a lock: what is lost is a figure.
  */
@@ -54,6 +55,7 @@ struct shared {
 	unsigned long good;
 	unsigned long op_good[256];
 	unsigned long op_calls[256];
+	int op_error[256];
 };
 
 extern struct shared *shared;
@@ -88,7 +90,7 @@ static inline struct rnd rnd_new(uint64_t seed)
 #define QUEUES		4
 #define BUFFERS		(QUEUES * QUEUE_BYTES)
 
-enum { KIND_NET, KIND_VSOCK, KIND_SCSI, KIND_VDPA_NET, KIND_VDPA_BLK, KINDS };
+enum { KIND_NET, KIND_VSOCK, KIND_SCSI, KIND_VDPA_NET, KIND_VDPA_BLK, KIND_VDPA_BELL, KINDS };
 
 /**
  * struct device - one open file
@@ -107,12 +109,17 @@ struct device {
 };
 
 #define EVENTS		6
+#define SOCKS		4
+/* Ports of the guest's and of the host's are below. */
+#define PORTS		4
 
 /**
  * struct world - what a process has
  * @dev: a device of each kind
  * @event: eventfds, for any use
  * @backend: what vhost-net may get: a tap, a socket that will not do, nothing
+ * @listener: host's sockets that the guest can connect to, a stream and packets
+ * @sock: sockets of the host with a connection to the guest, or on the way to one
  * @log_fd: for VHOST_SET_LOG_FD
  * @memfd: guest memory, mapped at RAM_ADDR, where parts of it come and go
  * @ram: the same where all of it is always there: the driver's view
@@ -123,6 +130,8 @@ struct world {
 	struct device dev[KINDS];
 	int event[EVENTS];
 	int backend[3];
+	int listener[2];
+	volatile int sock[SOCKS];
 	int log_fd;
 	int memfd;
 	char *ram;

@@ -119,8 +119,8 @@ static void put_header(struct world *w, struct device *d, uint32_t off, struct r
 	switch (d->kind) {
 	case KIND_VSOCK:
 		*vs = (struct virtio_vsock_hdr) {
-			.src_cid = VS_CID, .dst_cid = VS_HOST, .src_port = rnd(r, 4),
-			.dst_port = rnd(r, 4), .type = 1 + rnd(r, 2), .op = rnd(r, 9),
+			.src_cid = VS_CID, .dst_cid = VS_HOST, .src_port = rnd(r, PORTS),
+			.dst_port = rnd(r, PORTS), .type = 1 + rnd(r, 2), .op = rnd(r, 9),
 			.len = rnd(r, 4) ? 0 : rnd(r, 200), .buf_alloc = 65536,
 		};
 		break;

@@ -17,7 +17,7 @@
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define ANY	0xff
 #define VHOST	(1 << KIND_NET | 1 << KIND_VSOCK | 1 << KIND_SCSI)
-#define VDPA	(1 << KIND_VDPA_NET | 1 << KIND_VDPA_BLK)
+#define VDPA	(1 << KIND_VDPA_NET | 1 << KIND_VDPA_BLK | 1 << KIND_VDPA_BELL)
 
 enum args { NONE, FEATURES, U32, U64, U8, STATE, ADDR, EVENT, BACKEND, WORKER, VQ_WORKER, MEM,
 	    UPDATE, ARRAY, TARGET, CID, CONFIG, RANGE, LOG, FD };
@@ -210,7 +210,7 @@ static void fill(struct world *w, struct device *d, const struct ioctl_desc *i, 
 	case TARGET:
 		memset(&a->target, 0, sizeof(a->target));
 		strcpy(a->target.vhost_wwpn, rnd(r, 8) ? TARGET_WWN : TARGET_WWN2);
-		a->target.vhost_tpgt = rnd(r, 8) ? 1 : rnd(r, UINT16_MAX);
+		a->target.vhost_tpgt = rnd(r, 8) ? 0 : rnd(r, UINT16_MAX);
 		a->target.abi_version = rnd(r, 16) ? 0 : 1;
 		if (!rnd(r, 16))
 			memset(a->target.vhost_wwpn, 'x', sizeof(a->target.vhost_wwpn));
@@ -327,10 +327,14 @@ static int op_reopen(struct world *w, struct rnd *r)
 
 static int op_map(struct world *w, struct rnd *r)
 {
-	struct device *d = &w->dev[KIND_VDPA_NET + rnd(r, 2)];
-	void *at = mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, d->fd, rnd(r, 8) * 4096);
+	struct device *d = &w->dev[rnd(r, 4) ? KIND_VDPA_BELL : KIND_VDPA_NET];
+	volatile uint16_t *at = mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, d->fd,
+				     rnd(r, 4) * 4096);
 
-	return at == MAP_FAILED ? -errno : munmap(at, 4096);
+	if (at == MAP_FAILED)
+		return -errno;
+	*at = rnd(r, QUEUES);
+	return munmap((void *)at, 4096);
 }
 
 static int op_netlink(struct world *w, struct rnd *r)
@@ -364,7 +368,7 @@ static int op_configfs(struct world *w, struct rnd *r)
 	(void)w;
 	switch (rnd(r, 5)) {
 	case 0:
-		return target_lun_del(TARGET_WWN, "tpgt_0", 0);
+		return target_lun_del(TARGET_WWN, "tpgt_0", rnd(r, 4));
 	case 1:
 		return target_lun_add(TARGET_WWN, "tpgt_0", 0, "disk");
 	case 2:
@@ -376,19 +380,64 @@ static int op_configfs(struct world *w, struct rnd *r)
 	}
 }
 
+/* A socket takes the place of another one. */
+static void keep_socket(struct world *w, struct rnd *r, int fd)
+{
+	int old = __atomic_exchange_n(&w->sock[rnd(r, SOCKS)], fd, __ATOMIC_RELAXED);
+
+	if (old >= 0)
+		close(old);
+}
+
+/* From a port that the guest's packets name, so that they are answers at times. */
 static int op_connect(struct world *w, struct rnd *r)
 {
 	int fd = socket(AF_VSOCK, (rnd(r, 2) ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_NONBLOCK, 0);
-	struct sockaddr_vm to = { .svm_family = AF_VSOCK, .svm_cid = VS_CID + rnd(r, 3),
-				  .svm_port = rnd(r, 4) };
+	struct sockaddr_vm from = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY,
+				    .svm_port = rnd(r, PORTS) };
+	struct sockaddr_vm to = { .svm_family = AF_VSOCK,
+				  .svm_cid = rnd(r, 4) ? VS_CID : VS_CID + rnd(r, 3),
+				  .svm_port = rnd(r, PORTS) };
 	int ret;
 
-	(void)w;
 	if (fd < 0)
 		return -errno;
-	ret = connect(fd, (struct sockaddr *)&to, sizeof(to)) ? -errno : 0;
-	close(fd);
+	bind(fd, (struct sockaddr *)&from, sizeof(from));
+	/* One that fails has its place as well. */
+	ret = connect(fd, (struct sockaddr *)&to, sizeof(to)) && errno != EINPROGRESS ? -errno : 0;
+	keep_socket(w, r, fd);
 	return ret;
+}
+
+static int op_socket(struct world *w, struct rnd *r)
+{
+	static char data[65536];
+	int fd = w->sock[rnd(r, SOCKS)];
+	uint64_t room = pick_edge(r);
+	ssize_t n;
+
+	switch (rnd(r, 8)) {
+	case 0:
+		fd = accept4(w->listener[rnd(r, 2)], NULL, NULL, SOCK_NONBLOCK);
+		if (fd < 0)
+			return -errno;
+		keep_socket(w, r, fd);
+		return 0;
+	case 1:
+		return shutdown(fd, rnd(r, 3)) ? -errno : 0;
+	case 2:
+		return setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &room, sizeof(room)) ?
+		       -errno : 0;
+	case 3:
+	case 4:
+		n = recv(fd, data, rnd(r, sizeof(data)), MSG_DONTWAIT);
+		break;
+	default:
+		n = send(fd, data, rnd(r, rnd(r, 4) ? 300 : sizeof(data)),
+			 MSG_DONTWAIT | MSG_NOSIGNAL | (rnd(r, 2) ? 0 : MSG_EOR));
+		break;
+	}
+	return n < 0 ? -errno : 0;
 }
 
 static int op_frames(struct world *w, struct rnd *r)
@@ -411,7 +460,7 @@ static const struct {
 	{ "bring up", op_bring_up, 16 }, { "work", op_work, 16 }, { "iotlb", op_iotlb, 6 },
 	{ "read", op_read, 2 }, { "memory", op_memory, 6 }, { "reopen", op_reopen, 3 },
 	{ "map", op_map, 1 }, { "netlink", op_netlink, 3 }, { "configfs", op_configfs, 1 },
-	{ "connect", op_connect, 3 }, { "frames", op_frames, 4 },
+	{ "connect", op_connect, 3 }, { "socket", op_socket, 6 }, { "frames", op_frames, 4 },
 };
 
 unsigned int op_count(void)
@@ -462,6 +511,8 @@ int op_run(struct world *w, const struct call *c)
 	if (ret >= 0) {
 		shared->good++;
 		shared->op_good[kind]++;
+	} else {
+		shared->op_error[kind] = -ret;
 	}
 	return ret;
 }

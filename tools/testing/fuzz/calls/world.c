@@ -14,8 +14,20 @@
 #include "libvdpa.h"
 #include "libvsock.h"
 
-static struct vdpa_dev vdpa[2];
+static struct vdpa_dev vdpa[KINDS - KIND_VDPA_NET];
 static struct net_backend tap;
+static int listener[2];
+
+static int listen_at(int type, unsigned int port)
+{
+	struct sockaddr_vm at = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY,
+				  .svm_port = port };
+	int fd = socket(AF_VSOCK, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, SOCKS))
+		return -errno;
+	return fd;
+}
 
 int world_prepare(void)
 {
@@ -26,6 +38,10 @@ int world_prepare(void)
 		ret = vdpa_dev_make(&vdpa[0], "vdpasim_net", "fuzznet", &(struct vdpa_attrs){});
 	if (!ret)
 		ret = vdpa_dev_make(&vdpa[1], "vdpasim_blk", "fuzzblk", &(struct vdpa_attrs){});
+	/* Not every kernel has a device with doorbells. */
+	if (!ret && vdpa_dev_make(&vdpa[2], "vdpa_doorbell_test", "fuzzbell",
+				  &(struct vdpa_attrs){}))
+		vdpa[2].path[0] = '\0';
 	if (!ret) {
 		step = "target";
 		ret = target_init();
@@ -38,6 +54,12 @@ int world_prepare(void)
 	}
 	if (!ret)
 		ret = net_backend_open(&tap, NET_TAP, 12);
+	if (!ret) {
+		step = "listeners";
+		listener[0] = listen_at(SOCK_STREAM, 1);
+		listener[1] = listen_at(SOCK_SEQPACKET, 2);
+		ret = listener[0] < 0 ? listener[0] : listener[1] < 0 ? listener[1] : 0;
+	}
 	if (ret)
 		printf("not ok: %s: %d\n", step, ret);
 	return ret;
@@ -49,6 +71,8 @@ void world_end(void)
 	target_clean();
 	vdpa_dev_del(&vdpa[0]);
 	vdpa_dev_del(&vdpa[1]);
+	if (vdpa[2].path[0])
+		vdpa_dev_del(&vdpa[2]);
 }
 
 /* Opened where the family is; what the one before us was told stays unread. */
@@ -123,6 +147,9 @@ int world_enter(struct world *w)
 	w->backend[0] = tap.fd;
 	w->backend[1] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	w->backend[2] = -1;
+	memcpy(w->listener, listener, sizeof(listener));
+	for (i = 0; i < SOCKS; i++)
+		w->sock[i] = -1;
 	w->log_fd = event_new();
 	return 0;
 }

@@ -210,8 +210,9 @@ static int ns_new(void)
 	/* /sys shows the network namespace it was mounted in. */
 	if (mount("sysfs", "/sys", "sysfs", 0, NULL))
 		return -errno;
-	/* Some tests use it, where there is one. */
+	/* Some tests use them, where there are any. */
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	mount("configfs", "/sys/kernel/config", "configfs", 0, NULL);
 	return net_link_up("lo");
 }
 
