@@ -94,7 +94,8 @@ help:
 	@echo
 	@echo 'make demo             a guest on our vhost-net whose memory grows under traffic;'
 	@echo '                      ARGS="--help" shows what else can happen to it'
-	@echo 'make check            all tests; ARGS="--help" shows how to run fewer'
+	@echo 'make check            all tests; ARGS="--help" shows how to run fewer, and'
+	@echo '                      ARGS="--kernels uml-kcsan --tiers self" looks for data races'
 	@echo 'make bench            what our modules cost, against the distribution'"'"'s on the same'
 	@echo '                      kernel, as a report in Documentation/bench/; ARGS="--help"'
 	@echo 'make fuzz             random input for the ring engine and for all calls;'
