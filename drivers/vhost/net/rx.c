@@ -9,7 +9,6 @@
  */
 
 #include <linux/if_tun.h>
-#include <linux/if_vlan.h>
 #include <linux/skb_array.h>
 #include <linux/uaccess.h>
 

@@ -60,7 +60,8 @@ def version():
     name = subprocess.run(["git", "describe", "--always"], check=True,
                           capture_output=True, text=True).stdout.strip()
     # A report, which each run writes, makes no other modules.
-    dirty = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", ":/drivers", ":/include"],
+    dirty = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", ":/drivers", ":/include",
+                            ":/Kbuild"],
                            check=False).returncode
     return name + "-dirty" if dirty else name
 

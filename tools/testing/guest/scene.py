@@ -107,6 +107,14 @@ class BaseScene:
         say("guest is up")
         self.start_traffic()
 
+    def resize_rings(self, rx, tx):
+        """Have the guest's driver reset and resize its queues.
+
+        It frees what is in the rings at that moment, which may be a ping or its answer.
+        """
+        self.guest.shell.run("ringsize eth0 %d %d" % (rx, tx))
+        self.pings_to_lose += 1
+
     def start_traffic(self, kinds=(Upload, Download), flows=1):
         """Pings, and so many connections of each kind at any time."""
         self.pinger = Pinger(GUEST)

@@ -35,6 +35,8 @@ enum { SYSLOG_READ_CLEAR = 4, SYSLOG_CLEAR = 5 };
 #define FAULT_TAINT	(1UL << 5 | 1UL << 7 | 1UL << 9 | 1UL << 14)
 
 static const char *job, *cwd;
+/* As it was handed to us, for the tests: we ourselves wait for SIGCHLD. */
+static sigset_t mask, chld;
 static char klog[KLOG_SIZE];
 
 static void write_file(const char *path, const char *text)
@@ -91,7 +93,7 @@ static double now(void)
 }
 
 /* The test itself: in the group, its output in files. */
-static void child(const char *number, const sigset_t *mask)
+static void child(const char *number)
 {
 	char path[64];
 
@@ -108,20 +110,17 @@ static void child(const char *number, const sigset_t *mask)
 		err(126, "%s", cwd);
 	snprintf(path, sizeof(path), "%s/cmd/%s", job, number);
 	setpgid(0, 0);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	execlp("bash", "bash", path, NULL);
 	err(127, "bash");
 }
 
-/* Wait up to so many seconds for a process. */
+/* Wait up to so many seconds for a process. SIGCHLD is blocked. */
 static bool ends(pid_t pid, double seconds, int *status)
 {
 	double left, end = now() + seconds;
 	struct timespec t;
-	sigset_t chld;
 
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
 	for (;;) {
 		if (waitpid(pid, status, WNOHANG) == pid)
 			return true;
@@ -224,7 +223,12 @@ static void kernel_log(FILE *log)
 	int n = klogctl(SYSLOG_READ_CLEAR, klog, sizeof(klog) - 1);
 	char *line, *rest, *text;
 
-	klog[n < 0 ? 0 : n] = '\0';
+	if (n < 0) {
+		/* No log is not a clean one. */
+		fprintf(log, "BUG: the kernel log cannot be read: %m\n");
+		return;
+	}
+	klog[n] = '\0';
 	for (line = strtok_r(klog, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (strstr(line, MARK))
 			continue;
@@ -236,7 +240,6 @@ static void kernel_log(FILE *log)
 static void run_test(const char *number, double limit, const char *name)
 {
 	unsigned long taint = fault_taint();
-	sigset_t chld, mask;
 	char from[64], to[64], mark[300];
 	FILE *log, *rc;
 	double start;
@@ -248,15 +251,12 @@ static void run_test(const char *number, double limit, const char *name)
 	write_file("/dev/kmsg", mark);
 	fclose(create(number, "begin"));
 	mkdir(GROUP, 0755);
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, &mask);
 	start = now();
 	pid = fork();
 	if (pid < 0)
 		err(1, "fork");
 	if (!pid)
-		child(number, &mask);
+		child(number);
 	status = wait_test(pid, number, limit);
 	start = now() - start;
 
@@ -294,6 +294,9 @@ int main(int argc, char **argv)
 	plan = fopen("plan", "re");
 	if (!plan)
 		err(1, "plan");
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, &mask);
 	/* What the kernel said while it started is no test's. */
 	klogctl(SYSLOG_CLEAR, NULL, 0);
 	while (fscanf(plan, "%7s %lf %255[^\n]%*[^\n]", number, &limit, name) == 3) {

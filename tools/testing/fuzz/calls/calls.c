@@ -187,8 +187,9 @@ static void report(bool all)
 	printf("%lu programs, %lu calls, %lu of them good; %u edges, %u programs kept\n",
 	       shared->progs, shared->calls, shared->good, shared->edges, shared->ncorpus);
 	for (i = 0; all && i < op_kinds(); i++)
-		printf("# %-28s %8lu calls %8lu good, last failure %s\n", op_name(i),
-		       shared->op_calls[i], shared->op_good[i], strerror(shared->op_error[i]));
+		printf("# %-28s %8lu calls %8lu good%s%s\n", op_name(i), shared->op_calls[i],
+		       shared->op_good[i], shared->op_error[i] ? ", last failure: " : "",
+		       shared->op_error[i] ? strerror(shared->op_error[i]) : "");
 	fflush(stdout);
 }
 

@@ -27,10 +27,8 @@ class Scene(BaseScene):
             self.guest.qmp.command("cont")
 
     def resize_queues(self):
-        """The guest's driver frees what is in a ring that it resets, an answer among it."""
-        self.pings_to_lose += self.args.rounds
         for number in range(self.args.rounds):
-            self.guest.shell.run("ringsize eth0 %d %d" % ((256, 256) if number % 2 else (128, 64)))
+            self.resize_rings(*((256, 256) if number % 2 else (128, 64)))
 
     def play(self):
         self.start_net_guest()

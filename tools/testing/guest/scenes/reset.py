@@ -15,11 +15,9 @@ class Scene(BaseScene):
     SHAPES = {"a": "ring"}
 
     def resize_queues(self):
-        """The guest's driver frees what is in a ring that it resets, an answer among it."""
-        self.pings_to_lose += self.args.rounds
         for number in range(self.args.rounds):
             rx, tx = (256, 256) if number % 2 else (128, 64)
-            self.guest.shell.run("ringsize eth0 %d %d" % (rx, tx))
+            self.resize_rings(rx, tx)
             before = [flow.moved for flow in self.flows]
             wait_for("traffic does not go on", 60 * self.patience, lambda: all(
                 f.moved > b or f.error for f, b in zip(self.flows, before)))
