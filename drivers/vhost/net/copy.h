@@ -4,13 +4,13 @@
 /*
  * Copies between a packet and the pieces of a guest's buffer.
  *
- * Short pieces are copied word by word in a window of user access, which costs less
- * than the call of a function made for long ones. That what is copied lies within one
- * object of the kernel's is checked once for a packet, not for each piece of it.
+ * Short pieces are copied word by word in a window of user access. That costs less than
+ * the call of a function made for long ones, most of all because such a function finds out
+ * each time which object of the kernel's it writes to: here that is memory which the caller
+ * has just got for as many bytes as are copied.
  */
 
 #include <linux/minmax.h>
-#include <linux/thread_info.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/unaligned.h>
@@ -81,10 +81,10 @@ static noinline int copy_more_in(void *to, const struct iovec *seg, size_t skip,
 
 /**
  * copy_pieces_in - copy out of a buffer
- * @to: where to, one object
+ * @to: where to
  * @seg: pieces of the buffer, which has so many bytes
  * @skip: bytes to leave out at its start
- * @len: bytes to copy
+ * @len: bytes to copy; there is room for them
  *
  * Context: may sleep.
  * Return: 0 or -EFAULT.
@@ -92,13 +92,8 @@ static noinline int copy_more_in(void *to, const struct iovec *seg, size_t skip,
 static __always_inline int copy_pieces_in(void *to, const struct iovec *seg, size_t skip,
 					  size_t len)
 {
-	if (len <= COPY_SHORT && skip + len <= seg->iov_len) {
-		check_object_size(to, len, false);
+	if (len <= COPY_SHORT && skip + len <= seg->iov_len)
 		return copy_short_in(to, seg->iov_base + skip, len);
-	}
-	/* One long piece is checked where it is copied. */
-	if (skip + len > seg->iov_len)
-		check_object_size(to, len, false);
 	return copy_more_in(to, seg, skip, len);
 }
 
