@@ -200,17 +200,21 @@ EXPORT_SYMBOL_NS_GPL(vdpa_device_del, "RINGSIDE");
  * removal that fails. A VMM may have the device for as long as a guest runs.
  *
  * Context: may sleep, without locks of the bus.
- * Return: 0, or -EINTR after a signal; nothing has changed then.
+ * Return: 0, or -EINTR after a deadly signal; nothing has changed then.
  */
 int vdpa_device_vacate(struct vdpa_device *vdev, bool leave)
 {
 	struct vdpa_driver *drv;
 	int err = 0;
 
-	/* Keeps the driver; whoever wants to unbind it would have to wait anyway. */
+	/*
+	 * Keeps the driver; whoever wants to unbind it would have to wait anyway. Not
+	 * device_lock_interruptible(): netlink has no answer for whom a signal interrupts,
+	 * and who lives on would wait for one.
+	 */
 	if (!leave)
 		device_lock(&vdev->dev);
-	else if (device_lock_interruptible(&vdev->dev))
+	else if (mutex_lock_killable(&vdev->dev.mutex))
 		return -EINTR;
 	if (vdev->dev.driver) {
 		drv = container_of(vdev->dev.driver, struct vdpa_driver, driver);

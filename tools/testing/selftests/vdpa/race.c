@@ -358,6 +358,44 @@ TEST_F(race, fault_059_removal_killed)
 	EXPECT_LE(0, self->v.fd);
 }
 
+static void no_more_than_a_wakeup(int signal)
+{
+	(void)signal;
+}
+
+/* Other signals do not: netlink would leave a removal without an answer. */
+TEST_F(race, fault_059_removal_interrupted)
+{
+	struct sigaction old, wakeup = { .sa_handler = no_more_than_a_wakeup };
+	int i, ended[2], gone = 0, tries;
+	pid_t child[2];
+
+	/* The children keep the handler. */
+	ASSERT_EQ(0, sigaction(SIGUSR1, &wakeup, &old));
+	for (i = 0; i < 2; i++) {
+		child[i] = del_in_child(self->dev.name, self->v.fd);
+		ASSERT_LT(0, child[i]);
+		/* The first one waits for us, the second for the first. */
+		EXPECT_EQ(-ENODEV, open_refused(self->dev.path));
+		EXPECT_EQ(-1, proc_child_ended(child[i], VDPA_QUIET_MS));
+	}
+	ASSERT_EQ(0, sigaction(SIGUSR1, &old, NULL));
+	for (tries = 0; tries < 3; tries++)
+		for (i = 0; i < 2; i++) {
+			kill(child[i], SIGUSR1);
+			EXPECT_EQ(-1, proc_child_ended(child[i], VDPA_QUIET_MS));
+		}
+	vdpa_close(&self->v);
+	for (i = 0; i < 2; i++) {
+		ended[i] = proc_child_ended(child[i], VDPA_TIMEOUT_MS);
+		EXPECT_TRUE(ended[i] == 0 || ended[i] == W_EXITCODE(ENODEV, 0)) {
+			printf("# removal ended with %#x\n", ended[i]);
+		}
+		gone += ended[i] == 0;
+	}
+	EXPECT_LE(1, gone);
+}
+
 /* Who unloads the parent is told that it is in use, and may do so afterwards. */
 TEST_F(race, parent_goes)
 {
