@@ -59,6 +59,16 @@ with_progress()
 	return "$rc"
 }
 
+# ccache_make COMPILER MAKE-ARGUMENT...: make, by a compiler to which what other clones
+# have compiled is known.
+ccache_make()
+{
+	local compiler=$1
+	shift
+	CCACHE_DIR=$RINGSIDE_CACHE/ccache/here CCACHE_BASEDIR=$RINGSIDE_TOP CCACHE_NOHASHDIR=1 \
+		make "CC=ccache $compiler" "$@"
+}
+
 # package_lists: see that the machine's own package lists are of today. A list's own
 # time is the archive's, so its inode's counts.
 package_lists()
