@@ -27,6 +27,8 @@ START = time.monotonic()
 # VIRTIO_F_RING_PACKED, and the devices of QEMU that have vhost do the work.
 PACKED = 34
 VHOST_DEVICES = ("virtio-net-pci,", "vhost-vsock-pci,", "vhost-scsi-pci,")
+# Options of all scenes, as in BaseScene.OPTIONS.
+COMMON = {"rate": (0, 256, "KiB a second of each TCP connection, 0 for all there can be")}
 NAMES = sorted(name[:-3] for name in os.listdir(HERE + "/scenes") if name.endswith(".py"))
 
 
@@ -125,9 +127,15 @@ class BaseScene:
 
     def add_flow(self, kind):
         flow = kind(GUEST, self.args.chunk * MIB, self.patience)
+        flow.rate = self.args.rate * 1024 or None
         flow.start()
         self.flows.append(flow)
         self.threads.append(flow)
+
+    def pace(self, rate):
+        """So many bytes a second of each flow from now on."""
+        for flow in self.flows:
+            flow.rate = rate
 
     def stop_traffic(self):
         for thread in self.threads:
@@ -157,12 +165,19 @@ class BaseScene:
         return sum(flow.verified for flow in self.flows if isinstance(flow, kind))
 
     def finish_traffic(self):
-        """Let both directions reach what was asked for."""
+        """Let both directions reach what was asked for, at full speed.
+
+        The first one to get there ends, for the other has the rest of the machine then.
+        """
         deadline = time.monotonic() + 120 * self.patience
         wanted = self.args.mib * MIB
+        self.pace(None)
         while any(self.verified(kind) < wanted for kind in (Upload, Download)):
             if time.monotonic() > deadline or any(f.error for f in self.flows):
                 return
+            for flow in self.flows:
+                if self.verified(type(flow)) >= wanted:
+                    flow.stop()
             time.sleep(0.5)
 
     def judge_traffic(self):
@@ -279,11 +294,11 @@ def arguments(scenes):
                              help="multiplies every time limit")
         command.add_argument("--packed", action="store_true",
                              help="the rings of vhost devices are packed")
-        for option, (value, short, text) in scene.OPTIONS.items():
+        for option, (value, short, text) in dict(scene.OPTIONS, **COMMON).items():
             command.add_argument("--" + option, type=type(value),
                                  help="%s (%s, short %s)" % (text, value, short))
     args = parser.parse_args()
-    for option, values in scenes[args.scene].OPTIONS.items():
+    for option, values in dict(scenes[args.scene].OPTIONS, **COMMON).items():
         if getattr(args, option) is None:
             setattr(args, option, values[1 if args.short else 0])
     return args

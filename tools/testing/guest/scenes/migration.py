@@ -118,10 +118,6 @@ class Scene(BaseScene):
         number = len(qemu.shell.run("cat /proc/mtrr")) - 1
         qemu.shell.run("echo disable=%d >/proc/mtrr" % number)
 
-    def pace(self, rate):
-        for flow in self.flows:
-            flow.rate = rate
-
     def identify(self, qemu):
         """Who the guest says it is, and for how long it has been running."""
         boot, uptime = qemu.shell.run("cat /proc/sys/kernel/random/boot_id /proc/uptime")
@@ -149,7 +145,6 @@ class Scene(BaseScene):
             self.act("shrinking", lambda: self.resize(qemu, before))
         self.act("shrinking to nothing", lambda: self.resize(qemu, 0))
         self.held.close()
-        self.pace(None)
         self.finish_traffic()
         # A ping sent while the guest stands still goes to a QEMU that ends; so do
         # those until the bridge hears from the new one, which takes a moment.

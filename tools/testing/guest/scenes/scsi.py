@@ -23,7 +23,7 @@ class Scene(BaseScene):
     OPTIONS = {
         "rounds": (6, 1, "times that fio writes and compares each disk, at least"),
         "verified": (16, 4, "MiB of each disk that it uses"),
-        "hotplugs": (5, 2, "times that a disk comes and goes"),
+        "hotplugs": (5, 1, "times that a disk comes and goes"),
     }
     TAPS = []
 
