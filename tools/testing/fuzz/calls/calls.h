@@ -89,6 +89,11 @@ static inline struct rnd rnd_new(uint64_t seed)
 #define QUEUE_NUM	64
 #define QUEUES		4
 #define BUFFERS		(QUEUES * QUEUE_BYTES)
+#define BUFFER_BYTES	8192U
+#define NBUFFERS	48U
+/* Room behind the buffers for two indirect tables longer than a chain may be. */
+#define TABLES		(BUFFERS + NBUFFERS * BUFFER_BYTES)
+#define TABLE_BYTES	((RAM_SIZE - TABLES) / 2)
 
 enum { KIND_NET, KIND_VSOCK, KIND_SCSI, KIND_VDPA_NET, KIND_VDPA_BLK, KIND_VDPA_BELL, KINDS };
 
@@ -98,6 +103,7 @@ enum { KIND_NET, KIND_VSOCK, KIND_SCSI, KIND_VDPA_NET, KIND_VDPA_BLK, KIND_VDPA_
  * @kind: what it is
  * @packed: its rings are laid out so, as far as we know
  * @iommu: its rings and buffers are named by I/O virtual addresses
+ * @indirect: its driver may use indirect tables
  * @idx: where each queue's driver is
  */
 struct device {
@@ -105,6 +111,7 @@ struct device {
 	int kind;
 	bool packed;
 	bool iommu;
+	bool indirect;
 	uint16_t idx[QUEUES];
 };
 

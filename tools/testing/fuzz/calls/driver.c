@@ -101,6 +101,7 @@ int driver_bring_up(struct world *w, struct device *d, uint64_t features)
 	if (!vhost_set_features(d->fd, features)) {
 		d->packed = features & F_PACKED;
 		d->iommu = features & F_ACCESS_PLATFORM;
+		d->indirect = features & BIT64(VIRTIO_RING_F_INDIRECT_DESC);
 	}
 	if (d->kind >= KIND_VDPA_NET)
 		vdpa_set_status(d->fd, VDPA_S_ACK | VDPA_S_DRIVER | VDPA_S_FEATURES_OK);
@@ -143,77 +144,137 @@ static void put_header(struct world *w, struct device *d, uint32_t off, struct r
 		p[rnd(r, 64)] = rnd(r, 256);
 }
 
-/* Lengths that the device's formats have: a header out, data out or in, a status in. */
-static unsigned int shape(const struct device *d, unsigned int q, struct rnd *r, uint32_t *len,
-			  bool *in)
+/* A chain before it is made of descriptors. */
+struct pieces {
+	unsigned int n;
+	uint32_t len[3];
+	bool in[3];
+};
+
+/* What the device's formats have: a header out, data out or in, a status in. */
+static struct pieces shape(const struct device *d, unsigned int q, struct rnd *r)
 {
 	unsigned int n = 1 + rnd(r, 3);
+	bool in = !(q & 1);
 
 	switch (d->kind) {
 	case KIND_SCSI:
-		len[0] = 51;
-		len[1] = 108;
-		in[1] = true;
-		len[2] = 512 * (1 + rnd(r, 4));
-		in[2] = true;
-		return 2 + rnd(r, 2);
+		return (struct pieces) { 2 + rnd(r, 2), { 51, 108, 512 * (1 + rnd(r, 4)) },
+					 { false, true, true } };
 	case KIND_VDPA_BLK:
-		len[0] = 16;
-		len[1] = 512 * (1 + rnd(r, 4));
-		in[1] = rnd(r, 2);
-		len[2] = 1;
-		in[2] = true;
-		return 3;
+		return (struct pieces) { 3, { 16, 512 * (1 + rnd(r, 4)), 1 },
+					 { false, rnd(r, 2), true } };
 	case KIND_VSOCK:
-		len[0] = q ? 44 : 1024;
-		len[1] = 200;
-		in[0] = !q;
-		in[1] = !q;
-		return n > 2 ? 2 : n;
+		return (struct pieces) { n > 2 ? 2 : n, { q ? 44 : 1024, 200 }, { !q, !q } };
 	default:
-		len[0] = 12 + rnd(r, 200);
-		len[1] = 1514;
-		len[2] = rnd(r, 8192);
-		in[0] = in[1] = in[2] = !(q & 1);
+		return (struct pieces) { n, { 12 + rnd(r, 200), 1514, rnd(r, BUFFER_BYTES) },
+					 { in, in, in } };
+	}
+}
+
+static uint32_t buffer_of(unsigned int q, unsigned int at)
+{
+	return BUFFERS + (q * QUEUE_NUM + at % QUEUE_NUM) % NBUFFERS * BUFFER_BYTES;
+}
+
+/* Descriptor number @at, counted from the beginning, of a ring. */
+static void put_desc(struct world *w, const struct device *d, unsigned int q, unsigned int at,
+		     struct vring_desc desc)
+{
+	bool wrap = !(at / QUEUE_NUM & 1);
+
+	at %= QUEUE_NUM;
+	desc.next = (at + 1) % QUEUE_NUM;
+	if (d->packed) {
+		desc.next = desc.flags | (wrap ? 0x80 : 0x8000);
+		desc.flags = at;
+	}
+	((struct vring_desc *)(w->ram + q * QUEUE_BYTES))[at] = desc;
+}
+
+/* Each piece a descriptor of the ring, with mistakes. How many it took. */
+static unsigned int put_chain(struct world *w, const struct device *d, unsigned int q,
+			      const struct pieces *p, struct rnd *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->n; i++) {
+		uint32_t buf = buffer_of(q, d->idx[q] + i);
+		uint16_t flags = (i + 1 < p->n ? VRING_DESC_F_NEXT : 0) |
+				 (p->in[i] ? VRING_DESC_F_WRITE : 0);
+
+		if (!rnd(r, 32))
+			flags ^= rnd(r, 8);
+		put_desc(w, d, q, d->idx[q] + i, (struct vring_desc) {
+			.addr = rnd(r, 64) ? buf : rnd(r, UINT32_MAX),
+			.len = rnd(r, 64) ? p->len[i] : rnd(r, UINT32_MAX),
+			.flags = flags });
+	}
+	return p->n;
+}
+
+/* Descriptors that a chain may have at most, as everywhere in vhost. */
+#define CHAIN_MAX	1024
+
+/* How many entries for @n pieces: as many, some more, about as many as a chain may have. */
+static unsigned int table_len(unsigned int n, struct rnd *r)
+{
+	switch (rnd(r, 4)) {
+	case 0:
+		return CHAIN_MAX - 32 + rnd(r, 64);
+	case 1:
+		return n + rnd(r, 64);
+	default:
 		return n;
 	}
 }
 
-void driver_add(struct world *w, struct device *d, unsigned int q, struct rnd *r)
+/*
+ * A table that one descriptor of the ring names. Where it has more entries than there are
+ * pieces, the last piece but one is cut into bytes.
+ */
+static unsigned int put_table(struct world *w, const struct device *d, unsigned int q,
+			      const struct pieces *p, struct rnd *r)
 {
-	uint32_t base = q * QUEUE_BYTES, len[3] = { 0 };
-	uint16_t idx = d->idx[q];
-	bool in[3] = { false };
-	unsigned int n = shape(d, q, r, len, in), i;
+	uint32_t at = TABLES + rnd(r, 2) * TABLE_BYTES, buf = buffer_of(q, d->idx[q]);
+	struct vring_desc *table = (void *)(w->ram + at);
+	unsigned int n = table_len(p->n, r), more = n - p->n, i;
+	unsigned int cut = p->n > 1 ? p->n - 2 : 0;
 
 	for (i = 0; i < n; i++) {
-		uint32_t buf = BUFFERS + (q * QUEUE_NUM + (idx + i) % QUEUE_NUM) % 48 * 8192;
-		uint16_t at = (idx + i) % QUEUE_NUM;
-		uint16_t flags = (i + 1 < n ? VRING_DESC_F_NEXT : 0) | (in[i] ? VRING_DESC_F_WRITE : 0);
-		struct vring_desc *desc = (void *)(w->ram + base + at * 16);
+		unsigned int like = i < cut ? i : i <= cut + more ? cut : i - more;
+		uint16_t flags = p->in[like] ? VRING_DESC_F_WRITE : 0;
 
-		if (!i)
-			put_header(w, d, buf, r);
-		if (!rnd(r, 32))
-			flags ^= rnd(r, 8);
-		desc->addr = rnd(r, 64) ? buf : rnd(r, UINT32_MAX);
-		desc->len = rnd(r, 64) ? len[i] : rnd(r, UINT32_MAX);
-		if (d->packed) {
-			bool wrap = !((idx + i) / QUEUE_NUM & 1);
-
-			desc->flags = at;
-			desc->next = flags | (wrap ? 0x80 : 0x8000);
-		} else {
-			desc->flags = flags;
-			desc->next = (at + 1) % QUEUE_NUM;
-		}
+		if (i + 1 < n && !d->packed)
+			flags |= VRING_DESC_F_NEXT;
+		table[i] = (struct vring_desc) {
+			.addr = buf + like * 2048,
+			.len = like == cut && more ? 1 : p->len[like],
+			/* In a packed table the word of the flags is behind that of the number. */
+			.flags = d->packed ? 0 : flags,
+			.next = d->packed ? flags : i + 1,
+		};
 	}
+	if (!rnd(r, 16))
+		((uint16_t *)&table[rnd(r, n)])[6 + rnd(r, 2)] ^= rnd(r, 8);
+	put_desc(w, d, q, d->idx[q], (struct vring_desc) {
+		.addr = at, .len = n * sizeof(*table), .flags = VRING_DESC_F_INDIRECT });
+	return 1;
+}
+
+void driver_add(struct world *w, struct device *d, unsigned int q, struct rnd *r)
+{
+	const struct pieces p = shape(d, q, r);
+	uint16_t idx = d->idx[q];
+
+	put_header(w, d, buffer_of(q, idx), r);
+	d->idx[q] = idx + (d->indirect && !rnd(r, 4) ? put_table(w, d, q, &p, r) :
+						       put_chain(w, d, q, &p, r));
 	if (!d->packed) {
-		uint16_t *avail = (uint16_t *)(w->ram + base + 0x1000);
+		uint16_t *avail = (uint16_t *)(w->ram + q * QUEUE_BYTES + 0x1000);
 		uint16_t pos = avail[1];
 
 		avail[2 + pos % QUEUE_NUM] = idx % QUEUE_NUM;
 		__atomic_store_n(&avail[1], pos + 1, __ATOMIC_RELEASE);
 	}
-	d->idx[q] = idx + n;
 }

@@ -11,6 +11,7 @@
 #include "calls.h"
 #include "driver.h"
 #include "libtarget.h"
+#include "libtime.h"
 #include "libvdpa.h"
 #include "libvsock.h"
 
@@ -270,6 +271,31 @@ static int op_work(struct world *w, struct rnd *r)
 	return 0;
 }
 
+/* A queue goes to a worker of its own while there is work for it, and away before that ends. */
+static int op_workers(struct world *w, struct rnd *r)
+{
+	struct device *d = &w->dev[rnd(r, KIND_VDPA_NET)];
+	struct vhost_vring_worker home, away = { .index = rnd(r, 2) };
+	struct vhost_worker_state worker;
+	int ret;
+
+	home = away;
+	ret = vhost_ioctl(d->fd, VHOST_GET_VRING_WORKER, &home);
+	if (!ret)
+		ret = vhost_ioctl(d->fd, VHOST_NEW_WORKER, &worker);
+	if (ret)
+		return ret;
+	away.worker_id = worker.worker_id;
+	ret = vhost_ioctl(d->fd, VHOST_ATTACH_VRING_WORKER, &away);
+	driver_add(w, d, away.index, r);
+	event_signal(w->event[away.index % EVENTS]);
+	if (rnd(r, 2))
+		nap_us(rnd(r, 200));
+	vhost_ioctl(d->fd, VHOST_ATTACH_VRING_WORKER, &home);
+	vhost_ioctl(d->fd, VHOST_FREE_WORKER, &worker);
+	return ret;
+}
+
 static int op_iotlb(struct world *w, struct rnd *r)
 {
 	struct device *d = &w->dev[rnd(r, KINDS)];
@@ -458,6 +484,7 @@ static const struct {
 	unsigned int weight;
 } others[] = {
 	{ "bring up", op_bring_up, 16 }, { "work", op_work, 16 }, { "iotlb", op_iotlb, 6 },
+	{ "workers", op_workers, 2 },
 	{ "read", op_read, 2 }, { "memory", op_memory, 6 }, { "reopen", op_reopen, 3 },
 	{ "map", op_map, 1 }, { "netlink", op_netlink, 3 }, { "configfs", op_configfs, 1 },
 	{ "connect", op_connect, 3 }, { "socket", op_socket, 6 }, { "frames", op_frames, 4 },
