@@ -27,8 +27,8 @@ START = time.monotonic()
 # VIRTIO_F_RING_PACKED, and the devices of QEMU that have vhost do the work.
 PACKED = 34
 VHOST_DEVICES = ("virtio-net-pci,", "vhost-vsock-pci,", "vhost-scsi-pci,")
-# Options of all scenes, as in BaseScene.OPTIONS.
-COMMON = {"rate": (0, 256, "KiB a second of each TCP connection, 0 for all there can be")}
+# An option of all scenes with TCP, as in BaseScene.OPTIONS.
+RATE = {"rate": (0, 256, "KiB a second of each TCP connection, 0 for all there can be")}
 NAMES = sorted(name[:-3] for name in os.listdir(HERE + "/scenes") if name.endswith(".py"))
 
 
@@ -284,6 +284,11 @@ class BaseScene:
         return "FAIL" if self.problems else "PASS"
 
 
+def options_of(scene):
+    """Its own; without taps it has no TCP to pace."""
+    return dict(scene.OPTIONS, **RATE) if scene.TAPS else scene.OPTIONS
+
+
 def arguments(scenes):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="scene", required=True)
@@ -294,11 +299,11 @@ def arguments(scenes):
                              help="multiplies every time limit")
         command.add_argument("--packed", action="store_true",
                              help="the rings of vhost devices are packed")
-        for option, (value, short, text) in dict(scene.OPTIONS, **COMMON).items():
+        for option, (value, short, text) in options_of(scene).items():
             command.add_argument("--" + option, type=type(value),
                                  help="%s (%s, short %s)" % (text, value, short))
     args = parser.parse_args()
-    for option, values in dict(scenes[args.scene].OPTIONS, **COMMON).items():
+    for option, values in options_of(scenes[args.scene]).items():
         if getattr(args, option) is None:
             setattr(args, option, values[1 if args.short else 0])
     return args

@@ -484,10 +484,10 @@ static const struct {
 	unsigned int weight;
 } others[] = {
 	{ "bring up", op_bring_up, 16 }, { "work", op_work, 16 }, { "iotlb", op_iotlb, 6 },
-	{ "workers", op_workers, 2 },
-	{ "read", op_read, 2 }, { "memory", op_memory, 6 }, { "reopen", op_reopen, 3 },
-	{ "map", op_map, 1 }, { "netlink", op_netlink, 3 }, { "configfs", op_configfs, 1 },
-	{ "connect", op_connect, 3 }, { "socket", op_socket, 6 }, { "frames", op_frames, 4 },
+	{ "workers", op_workers, 2 }, { "read", op_read, 2 }, { "memory", op_memory, 6 },
+	{ "reopen", op_reopen, 3 }, { "map", op_map, 1 }, { "netlink", op_netlink, 3 },
+	{ "configfs", op_configfs, 1 }, { "connect", op_connect, 3 }, { "socket", op_socket, 6 },
+	{ "frames", op_frames, 4 },
 };
 
 unsigned int op_count(void)
