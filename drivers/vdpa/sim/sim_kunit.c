@@ -6,6 +6,7 @@
 
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/scatterlist.h>
@@ -24,6 +25,18 @@
 #define TEST_WAIT	(10 * HZ)
 
 /* ---- the class: it fills what it gets ---- */
+
+/* The next turn ends when somebody waits for it, and asks for another. */
+static bool fill_lingers;
+
+static void fill_linger(struct sim *sim, unsigned int worker)
+{
+	const struct list_head *waiting = &sim->workers[worker].thread->work_list;
+	unsigned long end = jiffies + TEST_WAIT;
+
+	while (list_empty_careful(waiting) && time_before(jiffies, end))
+		usleep_range(500, 1000);
+}
 
 static bool fill_serve(struct sim *sim, unsigned int worker)
 {
@@ -47,6 +60,8 @@ static bool fill_serve(struct sim *sim, unsigned int worker)
 	}
 	sim_queue_flush(q);
 	sim_queue_exit(q);
+	if (READ_ONCE(fill_lingers))
+		fill_linger(sim, worker);
 	return n > 0;
 }
 
@@ -199,6 +214,13 @@ static void broken_ring_needs_reset(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, card_turn(test));
 }
 
+/* The device goes while a turn is about to ask for another: see the kernel's log. */
+static void removal_ends_turns(struct kunit *test)
+{
+	WRITE_ONCE(fill_lingers, true);
+	KUNIT_EXPECT_TRUE(test, card_turn(test));
+}
+
 static int card_init(struct kunit *test)
 {
 	const struct vdpa_config config = {};
@@ -209,6 +231,7 @@ static int card_init(struct kunit *test)
 	memset(&card, 0, sizeof(card));
 	init_completion(&card.used);
 	init_completion(&card.changed);
+	fill_lingers = false;
 	err = register_virtio_driver(&card_driver);
 	if (err)
 		return err;
@@ -232,6 +255,7 @@ static void card_exit(struct kunit *test)
 
 static struct kunit_case sim_cases[] = {
 	KUNIT_CASE(broken_ring_needs_reset),
+	KUNIT_CASE(removal_ends_turns),
 	{}
 };
 

@@ -89,9 +89,15 @@ void sim_workers_destroy(struct sim *sim)
 
 	if (!sim->workers)
 		return;
-	for (i = 0; i < sim->nworkers; i++)
-		if (sim->workers[i].thread)
-			kthread_destroy_worker(sim->workers[i].thread);
+	for (i = 0; i < sim->nworkers; i++) {
+		struct sim_worker *w = &sim->workers[i];
+
+		if (!w->thread)
+			continue;
+		/* A turn that is under way may ask for another, behind any flush. */
+		kthread_cancel_work_sync(&w->work);
+		kthread_destroy_worker(w->thread);
+	}
 	kfree(sim->workers);
 	sim->workers = NULL;
 }
