@@ -9,6 +9,9 @@
 #include "libtime.h"
 #include "libvsock.h"
 
+/* How often who waits looks whether it is to end. */
+#define VS_STOP_MS	20
+
 int vs_set_cid(int fd, uint64_t cid)
 {
 	return vhost_ioctl(fd, VHOST_VSOCK_SET_GUEST_CID, &cid);
@@ -117,10 +120,11 @@ static bool wait_used(struct vs_guest *g, unsigned int index, uint64_t end)
 	struct vmm_vq *q = &g->v->vq[index];
 	uint64_t now = now_ms();
 
-	if (now >= end)
+	/* A guest that has been told to end does not wait for a device that may be gone. */
+	if (now >= end || g->stop)
 		return false;
 	if (!drv_ring_arm(&q->ring))
-		event_wait(q->call, end - now);
+		event_wait(q->call, end - now < VS_STOP_MS ? end - now : VS_STOP_MS);
 	drv_ring_disarm(&q->ring);
 	return true;
 }
@@ -457,6 +461,7 @@ void vs_serve_end(struct vs_guest *g)
 	if (g->serving)
 		pthread_join(g->server, NULL);
 	g->serving = false;
+	g->stop = false;
 	while (g->conns)
 		drop_conn(g, g->conns);
 }
