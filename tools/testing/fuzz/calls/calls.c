@@ -193,9 +193,9 @@ static void report(bool all)
 	fflush(stdout);
 }
 
-static int fuzz(uint64_t seed, unsigned int seconds)
+static int fuzz(uint64_t seed, unsigned int ms)
 {
-	uint64_t end = now_ms() + seconds * 1000ULL, next = now_ms() + 30000;
+	uint64_t end = now_ms() + ms, next = now_ms() + 30000;
 	int workers = proc_all_workers(), ret = 0;
 	struct rnd r = rnd_new(seed);
 
@@ -219,7 +219,7 @@ static int fuzz(uint64_t seed, unsigned int seconds)
 int main(int argc, char **argv)
 {
 	uint64_t seed = now_us();
-	unsigned int seconds = stress_seconds(5);
+	unsigned int ms = stress_ms(5000);
 	bool all = false;
 	int c, ret;
 
@@ -227,7 +227,7 @@ int main(int argc, char **argv)
 		if (c == 's')
 			seed = strtoull(optarg, NULL, 0);
 		else if (c == 't')
-			seconds = strtoul(optarg, NULL, 0);
+			ms = 1000 * strtoul(optarg, NULL, 0);
 		else if (c == 'v')
 			all = true;
 		else
@@ -239,9 +239,9 @@ int main(int argc, char **argv)
 		return 2;
 	if (world_prepare())
 		return 2;
-	printf("seed %llu, %u s\n", (unsigned long long)seed, seconds);
+	printf("seed %llu, %u ms\n", (unsigned long long)seed, ms);
 	fflush(stdout);
-	ret = fuzz(seed, seconds);
+	ret = fuzz(seed, ms);
 	report(all);
 	world_end();
 	return ret ? 1 : 0;

@@ -241,7 +241,7 @@ static void *stream(void *arg)
 TEST_F(status, stands_still)
 {
 	struct stream s = { .v = &self->v, .buf = self->buf };
-	unsigned int i, loops = 10 * stress_seconds(1);
+	unsigned int i, loops = stress_ms(1000) / 100;
 	uint16_t used = 0;
 	pthread_t thread;
 
@@ -363,7 +363,7 @@ static void see_negotiated(const struct vnl_answer *a, void *arg)
 /* Who looks at the configuration, on either side, negotiates nothing. */
 TEST_F(status, fault_132_looked_at)
 {
-	uint64_t end = now_ms() + 500 * stress_seconds(1), features;
+	uint64_t end = now_ms() + stress_ms(1000) / 2, features;
 	struct show s = { .dev = &self->dev };
 	unsigned char config[8];
 	unsigned int n = 0;

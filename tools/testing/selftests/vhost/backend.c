@@ -229,7 +229,7 @@ TEST_F_TIMEOUT(backend, swap_under_traffic, STRESS_TIMEOUT)
 	struct vmm *v = &self->v;
 	struct drv_ring *r = &v->vq[VQ_TX].ring;
 	struct toggler g = { .v = v, .queue = VQ_TX, .fds = { self->second.fd, v->net.fd } };
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	unsigned int sent = 0, got = 0, i;
 	struct drv_done done;
 	char *bufs[64];
@@ -266,7 +266,7 @@ TEST_F_TIMEOUT(backend, fault_005_attach_detach_under_traffic, STRESS_TIMEOUT)
 	struct vmm *v = &self->v;
 	struct drv_ring *r = &v->vq[VQ_TX].ring;
 	struct toggler g = { .v = v, .queue = VQ_TX, .fds = { -1, v->net.fd } };
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	struct drv_done done;
 	unsigned int sent = 0;
 	pthread_t t;
@@ -310,7 +310,7 @@ TEST_F_TIMEOUT(backend, fault_007_number_changes_meaning, STRESS_TIMEOUT)
 		.from = { self->second.fd, plain },
 		.to = fcntl(plain, F_DUPFD_CLOEXEC, 100),
 	};
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	unsigned int taken = 0, refused = 0, i;
 	char name[IFNAMSIZ];
 	pthread_t t;

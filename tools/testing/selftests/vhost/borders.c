@@ -320,9 +320,9 @@ static int churn_init(struct churn *c, const struct vmm *v)
 }
 
 /* Traffic until the time is over, with the churn running beside it. */
-static int run_both(struct scene *s, unsigned int seconds)
+static int run_both(struct scene *s, unsigned int ms)
 {
-	uint64_t start = now_ms(), end = start + 1000 * seconds;
+	uint64_t start = now_ms(), end = start + ms;
 	struct traffic *t = &s->t;
 	struct churn *c = &s->c;
 	int ret;
@@ -429,7 +429,7 @@ TEST_F_TIMEOUT(borders, bytes_arrive_while_others_come_and_go, STRESS_TIMEOUT)
 
 	ASSERT_EQ(0, churn_init(&s->c, &s->v));
 	s->c.first = s->a.count / 2;
-	EXPECT_EQ(0, run_both(s, stress_seconds(3)));
+	EXPECT_EQ(0, run_both(s, stress_ms(3000)));
 	EXPECT_EQ(0, s->c.error);
 	EXPECT_FALSE(vmm_ring_error(&s->v, VQ_TX, 0));
 	EXPECT_FALSE(vmm_ring_error(&s->v, VQ_RX, 0));
@@ -487,7 +487,7 @@ TEST_F_TIMEOUT(moving, bytes_arrive_through_either_mapping, STRESS_TIMEOUT)
 	ASSERT_EQ(0, churn_init(&s->c, &s->v));
 	s->c.first = 1;
 	s->c.present = CHURN;
-	EXPECT_EQ(0, run_both(s, stress_seconds(3)));
+	EXPECT_EQ(0, run_both(s, stress_ms(3000)));
 	EXPECT_EQ(0, s->c.error);
 	EXPECT_FALSE(vmm_ring_error(&s->v, VQ_TX, 0));
 	EXPECT_FALSE(vmm_ring_error(&s->v, VQ_RX, 0));

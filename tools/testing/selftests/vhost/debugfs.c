@@ -352,7 +352,7 @@ static volatile bool race_over;
 
 static void *race_reader(void *arg)
 {
-	unsigned long *reads = arg;
+	volatile unsigned long *reads = arg;
 	char text[4096];
 	glob_t found;
 	size_t i;
@@ -376,7 +376,8 @@ static void *race_reader(void *arg)
 
 TEST_F(debugfs_more, read_races_with_close)
 {
-	unsigned long reads[2] = {}, rounds = 0;
+	volatile unsigned long reads[2] = {};
+	unsigned long rounds = 0, seen;
 	uint64_t end = now_ms() + stress_ms(700);
 	pthread_t thread[2];
 	unsigned int i;
@@ -389,12 +390,16 @@ TEST_F(debugfs_more, read_races_with_close)
 		SKIP(return, "kernel or modules without " DEBUG_PATH);
 	race_over = false;
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(0, pthread_create(&thread[i], NULL, race_reader, &reads[i]));
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, race_reader, (void *)&reads[i]));
 	while (now_ms() < end || rounds < MIN_ROUNDS || !reads[0] || !reads[1]) {
 		fd = vhost_open(VHOST_NET_PATH, 0);
 		ASSERT_LE(0, fd);
 		ASSERT_EQ(0, vhost_set_owner(fd));
 		ASSERT_EQ(0, vhost_set_vring_addr(fd, &(struct vhost_vring_addr){ .index = 1 }));
+		/* Now and then it stays until it has been read, or nobody might ever be in time. */
+		seen = reads[0] + reads[1];
+		while (!(rounds % 16) && reads[0] + reads[1] == seen)
+			nap_us(100);
 		if (rounds++ & 1)
 			EXPECT_EQ(0, vhost_reset_owner(fd));
 		close(fd);

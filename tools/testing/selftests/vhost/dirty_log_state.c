@@ -145,7 +145,7 @@ static int storm(struct vmm *v, char *buf, unsigned int pages, unsigned int fram
 
 TEST_F_TIMEOUT(log, fault_113_no_mark_lost_to_the_reader, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	struct harvester h = { .d = &self->d };
 	unsigned int rounds = 0;
 	unsigned char *bitmap = self->d.base;
@@ -201,7 +201,7 @@ static void *toggle(void *arg)
 /* A chain that is taken while the log is off is written while it is on. */
 TEST_F_TIMEOUT(log, fault_073_toggled_under_traffic, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct toggler t = { .v = self->v };
 	unsigned int n = 0;
 	pthread_t thread;
@@ -245,7 +245,7 @@ static void *receive(void *arg)
 /* The end of a migration: off in QEMU's order, and the bitmap is the VMM's again. */
 TEST_F_TIMEOUT(log, bitmap_freed_at_once, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	struct receiver r = { .v = self->v };
 	struct dirty_log d;
 	unsigned int rounds = 0;
@@ -281,7 +281,7 @@ TEST_F_TIMEOUT(log, bitmap_freed_at_once, STRESS_TIMEOUT)
 /* Another bitmap while it is in use; the old one may go as soon as the call returns. */
 TEST_F_TIMEOUT(log, base_moves_under_traffic, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct receiver r = { .v = self->v };
 	struct dirty_log d[2];
 	unsigned int rounds = 0;

@@ -189,7 +189,7 @@ TEST_F(iotlb_ring, table_across_pages)
 /* Thousands of frames, all mappings taken away again and again. */
 TEST_F_TIMEOUT(iotlb_ring, everything_forgotten_under_traffic, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 500 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000) / 2;
 	struct iommu *m = &self->m;
 	unsigned int i = 0;
 	uint64_t page = m->pages * PAGE;
@@ -599,7 +599,7 @@ static int taker_end(FIXTURE_DATA(iotlb_take) *self)
 
 TEST_F_TIMEOUT(iotlb_take, sent_from, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct vmm *v = self->v;
 	struct drv_ring *r = &v->vq[VQ_TX].ring;
 	unsigned long n = 0;
@@ -632,7 +632,7 @@ TEST_F_TIMEOUT(iotlb_take, sent_from, STRESS_TIMEOUT)
 
 TEST_F_TIMEOUT(iotlb_take, received_into, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct vmm *v = self->v;
 	struct drv_ring *r = &v->vq[VQ_RX].ring;
 	unsigned long n = 0;
@@ -667,7 +667,7 @@ TEST_F_TIMEOUT(iotlb_take, received_into, STRESS_TIMEOUT)
 /* The same with the pages of the rings. */
 TEST_F_TIMEOUT(iotlb_take, rings, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct drv_ring *r = &self->v->vq[VQ_RX].ring;
 	unsigned int n = 0;
 

@@ -517,7 +517,7 @@ static void *move_thread(void *arg)
 
 TEST_F_TIMEOUT(iotlb_batch, switch_under_traffic, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	struct mover t = { .m = &self->m };
 	unsigned int n = 0;
 	pthread_t thread;

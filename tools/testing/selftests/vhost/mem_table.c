@@ -404,7 +404,7 @@ TEST_F_TIMEOUT(mem_table, fault_012_moved_region_may_be_unmapped_tx, STRESS_TIME
 {
 	struct vmm *v = &self->v;
 	struct drv_ring *r = &v->vq[VQ_TX].ring;
-	uint64_t end = now_ms() + 1000 * stress_seconds(3), frames = 0;
+	uint64_t end = now_ms() + stress_ms(3000), frames = 0;
 	struct drv_done done;
 	char frame[SLOT];
 	struct mover m;
@@ -434,7 +434,7 @@ TEST_F_TIMEOUT(mem_table, fault_012_no_write_to_moved_region_rx, STRESS_TIMEOUT)
 {
 	struct vmm *v = &self->v;
 	struct drv_ring *r = &v->vq[VQ_RX].ring;
-	uint64_t end = now_ms() + 1000 * stress_seconds(3), frames = 0;
+	uint64_t end = now_ms() + stress_ms(3000), frames = 0;
 	struct drv_done done;
 	char frame[FRAME];
 	struct mover m;

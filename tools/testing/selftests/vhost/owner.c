@@ -295,7 +295,7 @@ TEST_F_TIMEOUT(running, fault_016_reset_owner_with_work_queued, STRESS_TIMEOUT)
 	unsigned int i, rounds = 0;
 	char *bufs[64];
 	pthread_t t;
-	uint64_t end = now_ms() + 1000 * stress_seconds(3);
+	uint64_t end = now_ms() + stress_ms(3000);
 
 	ASSERT_EQ(0, vmm_net_up(v, &plain));
 	for (i = 0; i < ARRAY_LEN(bufs); i++)

@@ -13,7 +13,7 @@
 #include "race_calls.h"
 
 #define THREADS		4
-#define STUCK_SECONDS	30
+#define STUCK_MS	30000
 
 static void *race_thread(void *arg)
 {
@@ -62,7 +62,7 @@ static pid_t race_beside(struct arena *a, unsigned int seed)
 }
 
 /* In a child, so that a hang can be told from a long run, and the child be killed. */
-static void race_in_child(unsigned int seconds, unsigned int seed, int report)
+static void race_in_child(unsigned int ms, unsigned int seed, int report)
 {
 	struct racer r[THREADS];
 	pthread_t t[THREADS];
@@ -79,7 +79,7 @@ static void race_in_child(unsigned int seconds, unsigned int seed, int report)
 		if (pthread_create(&t[i], NULL, race_thread, &r[i]))
 			_exit(2);
 	}
-	nap_us(seconds * 1000000);
+	nap_us(ms * 1000);
 	a.stop = true;
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(t[i], NULL);
@@ -114,9 +114,9 @@ FIXTURE_TEARDOWN(race)
 		kill(self->child, SIGKILL);
 }
 
-static int wait_child(pid_t pid, unsigned int seconds, int *status)
+static int wait_child(pid_t pid, unsigned int ms, int *status)
 {
-	uint64_t end = now_ms() + seconds * 1000;
+	uint64_t end = now_ms() + ms;
 
 	while (now_ms() < end) {
 		if (waitpid(pid, status, WNOHANG) == pid)
@@ -150,15 +150,15 @@ static int clean_afterwards(int workers, int users)
 
 TEST_F_TIMEOUT(race, every_call_against_every_other, STRESS_TIMEOUT)
 {
-	unsigned int seconds = stress_seconds(5), seed = now_us();
+	unsigned int ms = stress_ms(5000), seed = now_us();
 	unsigned long calls = 0;
 	int status;
 
 	TH_LOG("seed %u", seed);
 	self->child = fork();
 	if (!self->child)
-		race_in_child(seconds, seed, self->report[1]);
-	ASSERT_EQ(0, wait_child(self->child, seconds + STUCK_SECONDS, &status))
+		race_in_child(ms, seed, self->report[1]);
+	ASSERT_EQ(0, wait_child(self->child, ms + STUCK_MS, &status))
 		TH_LOG("a call does not return");
 	self->child = 0;
 	ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -172,7 +172,7 @@ TEST_F_TIMEOUT(race, every_call_against_every_other, STRESS_TIMEOUT)
 /* The same, ended by SIGKILL at any moment. */
 TEST_F_TIMEOUT(race, killed_in_the_middle, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(4);
+	uint64_t end = now_ms() + stress_ms(4000);
 	unsigned int seed = now_us(), rounds = 0;
 	int status;
 
@@ -183,7 +183,7 @@ TEST_F_TIMEOUT(race, killed_in_the_middle, STRESS_TIMEOUT)
 			race_in_child(1000, seed + rounds, self->report[1]);
 		nap_us(100000 + rounds * 7919 % 200000);
 		kill(self->child, SIGKILL);
-		ASSERT_EQ(0, wait_child(self->child, STUCK_SECONDS, &status))
+		ASSERT_EQ(0, wait_child(self->child, STUCK_MS, &status))
 			TH_LOG("cannot be killed, round %u", rounds);
 		self->child = 0;
 		ASSERT_TRUE(WIFSIGNALED(status)) TH_LOG("status %#x", status);

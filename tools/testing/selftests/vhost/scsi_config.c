@@ -430,7 +430,7 @@ TEST_F(config, fault_039_151_luns_against_endpoints)
 	struct scsi *s = &self->s;
 	struct virtio_scsi_event *buf = scsi_alloc(s, sizeof(*buf), 16);
 	struct linker l = {};
-	uint64_t end = now_ms() + stress_seconds(2) * 1000;
+	uint64_t end = now_ms() + stress_ms(2000);
 	unsigned long rounds = 0;
 	pthread_t t;
 
@@ -472,7 +472,7 @@ TEST_F(config, lun_goes_under_commands)
 {
 	static struct scsi_io io[32];
 	struct scsi *s = &self->s;
-	uint64_t end = now_ms() + stress_seconds(1) * 1000;
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct linker l = {};
 	unsigned long good = 0, bad = 0;
 	unsigned int i;

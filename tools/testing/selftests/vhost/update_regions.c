@@ -564,7 +564,7 @@ static int mover_start(struct mover *m, struct vmm *v, bool canary, pthread_t *t
 
 TEST_F_TIMEOUT(update, fault_012_removed_may_be_unmapped_tx, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2), frames = 0;
+	uint64_t end = now_ms() + stress_ms(2000), frames = 0;
 	struct vmm *v = &self->v;
 	struct drv_ring *r = &v->vq[VQ_TX].ring;
 	struct drv_done done;
@@ -595,7 +595,7 @@ TEST_F_TIMEOUT(update, fault_012_removed_may_be_unmapped_tx, STRESS_TIMEOUT)
 
 TEST_F_TIMEOUT(update, fault_012_removed_is_not_written_rx, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2), frames = 0;
+	uint64_t end = now_ms() + stress_ms(2000), frames = 0;
 	struct vmm *v = &self->v;
 	struct drv_ring *r = &v->vq[VQ_RX].ring;
 	struct drv_done done;

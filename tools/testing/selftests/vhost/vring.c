@@ -557,7 +557,7 @@ static void *swap_forever(void *arg)
 static int send_while_swapping(struct vmm *v, struct swapper *s, int also_kick)
 {
 	struct drv_ring *r = &v->vq[VQ_TX].ring;
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct drv_done done;
 	pthread_t t;
 	int ret;
@@ -625,7 +625,7 @@ TEST_F_TIMEOUT(live, fault_014_no_call_lost_in_swap, STRESS_TIMEOUT)
 		.set = vhost_set_vring_call,
 		.fds = { call, masked, call, masked },
 	};
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	unsigned int i = 0, lost = 0;
 	struct drv_done done;
 	uint64_t limit;

@@ -324,7 +324,7 @@ static void *sender(void *arg)
  */
 static void come_and_go(struct __test_metadata *_metadata, bool reset)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	struct sender s[SENDERS];
 	volatile bool stop = false;
 	unsigned int i, rounds = 0;
@@ -416,7 +416,7 @@ static void *chatter(void *arg)
  */
 TEST_F_TIMEOUT(life, address_changes_under_traffic, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	struct vs_guest a, b;
 	volatile bool stop = false;
 	struct chatter c = { .stop = &stop };

@@ -513,7 +513,7 @@ static int come_and_go(struct vmm *v)
 /* FAULTS 20: whoever found a worker may use it until it looks away. */
 TEST_F_TIMEOUT(end, fault_020_kicks_while_workers_go, STRESS_TIMEOUT)
 {
-	uint64_t stop = now_ms() + 1000 * stress_seconds(1);
+	uint64_t stop = now_ms() + stress_ms(1000);
 	struct vmm *v = &self->v;
 	unsigned int i, rounds = 0;
 

@@ -287,7 +287,7 @@ static void *move_thread(void *arg)
 
 TEST_F_TIMEOUT(moving, under_traffic, STRESS_TIMEOUT)
 {
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	unsigned long bursts = 0;
 	char *bufs[BURST];
 	pthread_t t;
@@ -368,7 +368,7 @@ TEST_F_TIMEOUT(moving, fault_019_attach_and_free_races, STRESS_TIMEOUT)
 	static void *(*const fns[])(void *) = {
 		other_workers_thread, other_workers_thread, flush_thread, kick_thread,
 	};
-	uint64_t end = now_ms() + 1000 * stress_seconds(2);
+	uint64_t end = now_ms() + stress_ms(2000);
 	pthread_t t[ARRAY_LEN(fns)];
 	unsigned int i, n = 0;
 

@@ -296,7 +296,7 @@ TEST_F_TIMEOUT(zerocopy, fault_005_backend_in_turn, STRESS_TIMEOUT)
 {
 	struct vmm *v = &self->v;
 	char *bufs = vmm_alloc(v, HELD * (v->hdr_len + LEN), 64), frame[2000];
-	uint64_t end = now_ms() + 1000 * stress_seconds(1);
+	uint64_t end = now_ms() + stress_ms(1000);
 	unsigned int round, sent = 0;
 
 	for (round = 0; now_ms() < end || round < MIN_ROUNDS; round++) {

@@ -27,18 +27,25 @@ static inline void nap_us(unsigned int us)
 	nanosleep(&t, NULL);
 }
 
-/* Length of a stress loop: RINGSIDE_SECONDS, or the test's own default. */
-static inline unsigned int stress_seconds(unsigned int def)
+static inline unsigned int env_ms(const char *name)
 {
-	const char *s = getenv("RINGSIDE_SECONDS");
+	const char *s = getenv(name);
+	double seconds = s ? atof(s) : 0;
 
-	return s && atoi(s) > 0 ? (unsigned int)atoi(s) : def;
+	return seconds > 0 ? (unsigned int)(1000 * seconds) : 0;
 }
 
-/* The same in milliseconds, for defaults below a second. */
+/*
+ * Length of a stress loop in milliseconds: RINGSIDE_SECONDS, or the test's own default,
+ * or RINGSIDE_MAX_SECONDS if that is less.
+ */
 static inline unsigned int stress_ms(unsigned int def)
 {
-	return stress_seconds(0) ? 1000 * stress_seconds(0) : def;
+	unsigned int wish = env_ms("RINGSIDE_SECONDS"), most = env_ms("RINGSIDE_MAX_SECONDS");
+
+	if (wish)
+		return wish;
+	return most && most < def ? most : def;
 }
 
 /* For qsort() of times. */

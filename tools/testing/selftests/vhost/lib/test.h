@@ -19,7 +19,7 @@
 /* A stress loop on a slow machine goes on until it has seen this many changes. */
 #define MIN_ROUNDS	20
 
-/* Harness limit for tests that run stress_seconds(): must cover any wish. */
+/* Harness limit for tests that run for stress_ms(): must cover any wish. */
 #define STRESS_TIMEOUT	1200
 
 /* An address in the kernel's half that no user mapping can have. */
