@@ -66,7 +66,6 @@ class BaseScene:
         self.threads = []
         self.still = []         # acts during which a direction stood still
         self.problems = []
-        self.pings_to_lose = 0
         self.features = []      # of the last guest's devices, as it shows them itself
 
     def qemu(self, name, devices, **options):
@@ -115,7 +114,7 @@ class BaseScene:
         It frees what is in the rings at that moment, which may be a ping or its answer.
         """
         self.guest.shell.run("ringsize eth0 %d %d" % (rx, tx))
-        self.pings_to_lose += 1
+        self.pinger.to_lose += 1
 
     def start_traffic(self, kinds=(Upload, Download), flows=1):
         """Pings, and so many connections of each kind at any time."""
@@ -193,7 +192,7 @@ class BaseScene:
                 bad.append("%s: %d MiB checked, %d wanted" %
                            (kind.name, self.verified(kind) // MIB, self.args.mib))
         bad += ["no traffic %s" % s for s in self.still]
-        if self.pinger.lost > self.pings_to_lose or not self.pinger.sent:
+        if self.pinger.lost > self.pinger.to_lose or not self.pinger.sent:
             bad.append("%d of %d pings lost" % (self.pinger.lost, self.pinger.sent))
 
     def judge_calls(self, qemu):

@@ -160,6 +160,7 @@ class Pinger(threading.Thread):
         self.sent = 0
         self.slowest = 0.0
         self.waiting = {}
+        self.to_lose = 0        # so many may stay without a reply
         self.stopping = False
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         # A guest that stood still for a minute answers hundreds at once.
@@ -205,7 +206,7 @@ class Pinger(threading.Thread):
                 due += self.INTERVAL
             self.receive(due - time.monotonic())
         end = time.monotonic() + self.GRACE
-        while self.waiting and time.monotonic() < end:
+        while self.lost > self.to_lose and time.monotonic() < end:
             self.receive(end - time.monotonic())
 
     def stop(self):

@@ -59,10 +59,10 @@ class Scene(BaseScene):
         self.wait_migration(source, lambda ram: ram)
         self.flush_tlb(source)
         self.limit(source, 0)
-        # The first time through memory is fast but for its end; then no faster than
-        # the guest writes, or it would be over at once.
+        # The first time through memory is fast but for its end, so that the second time
+        # is not over before anybody looks; then it is no faster than the guest writes.
         self.wait_migration(source, lambda ram: ram["remaining"] < 12 * MIB)
-        self.limit(source, MIB)
+        self.limit(source, 4 * MIB)
         self.wait_migration(source, lambda ram: ram["dirty-sync-count"] >= 2)
         self.limit(source, MIB // 8)
         say("all of memory has been sent once")
@@ -148,8 +148,8 @@ class Scene(BaseScene):
         self.finish_traffic()
         # A ping sent while the guest stands still goes to a QEMU that ends; so do
         # those until the bridge hears from the new one, which takes a moment.
-        self.pings_to_lose = sum(move["downtime"] // 250 + int(8 * self.patience)
-                                 for move in self.moves)
+        self.pinger.to_lose = sum(move["downtime"] // 250 + int(8 * self.patience)
+                                  for move in self.moves)
 
     def judge(self):
         super().judge()
