@@ -69,6 +69,29 @@ ccache_make()
 		make "CC=ccache $compiler" "$@"
 }
 
+# recall KIND KEY DIR: have in DIR what remember put aside; false if it put nothing aside.
+recall()
+{
+	local store=$RINGSIDE_CACHE/$1/$2
+	[ -d "$store" ] || return 1
+	touch "$store"
+	mkdir -p "$3"
+	cp -R "$store/." "$3"
+}
+
+# remember KIND MOST KEY DIR FILE...: put files of DIR aside, and let go of what has not
+# been recalled for longest, so that MOST keys of this kind are left.
+remember()
+{
+	local kind=$RINGSIDE_CACHE/$1 most=$2 store=$RINGSIDE_CACHE/$1/$3 dir=$4
+	shift 4
+	mkdir -p "$store.$$"
+	(cd "$dir" && cp --parents "$@" "$store.$$")
+	mv -T "$store.$$" "$store" 2>/dev/null || rm -rf "$store.$$"
+	find "$kind" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2- |
+		tail -n +$((most + 1)) | xargs -r rm -rf
+}
+
 # package_lists: see that the machine's own package lists are of today. A list's own
 # time is the archive's, so its inode's counts.
 package_lists()
