@@ -15,6 +15,15 @@
 #define CLOSED_PORT	4322
 #define STREAM		VIRTIO_VSOCK_TYPE_STREAM
 
+/*
+ * An address for this test's process alone: sockets that other guests have left may send
+ * a last reset to theirs for seconds yet.
+ */
+static uint64_t quiet_cid(void)
+{
+	return VS_CID + 10000 + getpid() % 30000;
+}
+
 FIXTURE(bad) {
 	struct vs_guest g;
 	int listener;
@@ -26,7 +35,8 @@ FIXTURE_SETUP(bad)
 	self->fd = -1;
 	self->listener = vs_listen(SOCK_STREAM, HOST_PORT);
 	ASSERT_LE(0, self->listener);
-	ASSERT_EQ(0, vs_up(&self->g, &(struct vs_config){ .tx_size = 72 << 10 }));
+	ASSERT_EQ(0, vs_up(&self->g, &(struct vs_config){ .cid = quiet_cid(),
+							 .tx_size = 72 << 10 }));
 	ASSERT_EQ(0, vs_guest_connect(&self->g, STREAM, PORT, HOST_PORT));
 	self->fd = vs_accept(self->listener);
 	ASSERT_LE(0, self->fd);
@@ -77,11 +87,11 @@ static int nobody_heard(int fd, int listener)
 
 TEST_F(bad, addresses)
 {
-	static const uint64_t pairs[][2] = {
-		{ 0, VS_HOST }, { 1, VS_HOST }, { VS_HOST, VS_HOST }, { VS_CID + 1, VS_HOST },
-		{ VS_CID + BIT64(32), VS_HOST }, { UINT64_MAX, VS_HOST },
-		{ VS_CID, 0 }, { VS_CID, 1 }, { VS_CID, VS_CID }, { VS_CID, UINT32_MAX },
-		{ VS_CID, VS_HOST + BIT64(32) }, { VS_HOST, VS_CID },
+	const uint64_t own = self->g.cid, pairs[][2] = {
+		{ 0, VS_HOST }, { 1, VS_HOST }, { VS_HOST, VS_HOST }, { own + 1, VS_HOST },
+		{ own + BIT64(32), VS_HOST }, { UINT64_MAX, VS_HOST },
+		{ own, 0 }, { own, 1 }, { own, own }, { own, UINT32_MAX },
+		{ own, VS_HOST + BIT64(32) }, { VS_HOST, own },
 	};
 	static const uint16_t ops[] = {
 		VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RW, VIRTIO_VSOCK_OP_RST,
@@ -240,12 +250,6 @@ TEST_F(bad, types_and_operations)
 
 /* ---- receive buffers ---- */
 
-/*
- * For guests whose first packet is to be a request: sockets that other guests have left
- * may send a last reset to their address for seconds yet.
- */
-#define QUIET_CID	(VS_CID + 5000)
-
 /* Buffers of no use come back empty; the packet is in the first good one. */
 TEST(receive_buffers_of_no_use)
 {
@@ -258,10 +262,10 @@ TEST(receive_buffers_of_no_use)
 	uint64_t gpa;
 	int fd;
 
-	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = QUIET_CID, .no_rx = true }));
+	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = quiet_cid(), .no_rx = true }));
 	r = &g.v->vq[VQ_RX].ring;
 	gpa = vmm_gpa(g.v, g.slot[0].mem);
-	fd = vs_connect_start(SOCK_STREAM, QUIET_CID, PORT);
+	fd = vs_connect_start(SOCK_STREAM, quiet_cid(), PORT);
 	ASSERT_LE(0, fd);
 	mixed[0] = (struct drv_buf) { .gpa = gpa, .len = 100 };
 	mixed[1] = (struct drv_buf) { .gpa = gpa + 100, .len = 100, .write = true };
@@ -313,9 +317,9 @@ TEST(receive_buffer_taken_away)
 	char *at;
 	int fd;
 
-	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = QUIET_CID + 1, .no_rx = true,
+	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = quiet_cid(), .no_rx = true,
 							.paged = true }));
-	fd = vs_connect_start(SOCK_STREAM, QUIET_CID + 1, PORT);
+	fd = vs_connect_start(SOCK_STREAM, quiet_cid(), PORT);
 	ASSERT_LE(0, fd);
 	at = iommu_hva(&g.m, g.m.iova + (g.rx_mem - g.v->ram));
 	ASSERT_NE(NULL, at);
