@@ -250,6 +250,18 @@ static inline void vhost_net_pages_unget(struct vhost_net_pages *pages, unsigned
 }
 
 /**
+ * vhost_net_spent - is the turn over?
+ * @budget: of this turn
+ *
+ * Return: true if so.
+ */
+static inline bool vhost_net_spent(const struct vhost_net_budget *budget)
+{
+	return budget->packets >= VHOST_NET_TURN_PACKETS ||
+	       budget->bytes >= VHOST_NET_TURN_BYTES;
+}
+
+/**
  * vhost_net_spend - account for a packet
  * @budget: of this turn
  * @len: bytes
@@ -259,8 +271,8 @@ static inline void vhost_net_pages_unget(struct vhost_net_pages *pages, unsigned
 static inline bool vhost_net_spend(struct vhost_net_budget *budget, size_t len)
 {
 	budget->bytes += len;
-	return ++budget->packets >= VHOST_NET_TURN_PACKETS ||
-	       budget->bytes >= VHOST_NET_TURN_BYTES;
+	budget->packets++;
+	return vhost_net_spent(budget);
 }
 
 #endif

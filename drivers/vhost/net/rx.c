@@ -127,22 +127,16 @@ static int rx_fill(struct vhost_net_rx *rx, unsigned int want)
 {
 	struct devq *dq = &rx->q.vq.ring;
 	struct devq_chain *chain = &rx->chain[rx->tail];
-	int i, n;
+	int n;
 
 	want = min3(want, VHOST_NET_RX_CHAINS - rx->tail, (unsigned int)DEVQ_BATCH);
 	n = devq_pop(dq, chain, want, &rx->iov[rx->nsegs], VHOST_NET_RX_SEGS - rx->nsegs);
-	for (i = 0; i < n && !chain[i].nr_out && chain[i].in_len; i++)
-		;
-	if (unlikely(i < n)) {
-		devq_unpop(dq, &chain[i], n - i);
-		if (!i)
-			return devq_fail(dq, DEVQ_E_FORMAT);
+	if (n > 0) {
+		rx->tail += n;
+		chain += n - 1;
+		rx->nsegs = chain->seg + chain->nr_out + chain->nr_in - rx->iov;
 	}
-	if (i) {
-		rx->tail += i;
-		rx->nsegs = chain[i - 1].seg + chain[i - 1].nr_in - rx->iov;
-	}
-	return n < 0 ? n : i;
+	return n;
 }
 
 /*
@@ -170,7 +164,7 @@ static int rx_await_buffers(struct vhost_net_rx *rx)
 }
 
 /*
- * Have enough free buffers for @need bytes at rx->head, where there are not enough yet.
+ * Have enough free buffers for @need bytes at rx->head.
  * Returns how many these are, 0 if the driver has to add some, -EMSGSIZE if such
  * a packet cannot be received at all, -EIO.
  */
@@ -181,8 +175,15 @@ static noinline int rx_collect(struct vhost_net_rx *rx, size_t need, unsigned in
 	int err;
 
 	for (;;) {
-		while (have < need && rx->head + n < rx->tail)
-			have += rx->chain[rx->head + n++].in_len;
+		while (have < need && rx->head + n < rx->tail) {
+			const struct devq_chain *chain = &rx->chain[rx->head + n++];
+
+			if (chain->nr_out || !chain->in_len) {
+				rx_flush(rx);
+				return devq_fail(&rx->q.vq.ring, DEVQ_E_FORMAT);
+			}
+			have += chain->in_len;
+		}
 		if (n && !rx_mergeable(rx) && (n > 1 || have < need))
 			return -EMSGSIZE;
 		if (have >= need)
@@ -224,8 +225,7 @@ static int rx_put(const struct iovec *seg, size_t skip, const void *from, size_t
 }
 
 /* The part of the header that is ours: all of it, or the number of buffers. */
-static noinline int rx_put_any_header(const struct vhost_net_rx *rx, const struct iovec *seg,
-				      unsigned int n)
+static int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg, unsigned int n)
 {
 	struct virtio_net_hdr_v1_hash_tunnel hdr = {
 		.hash_hdr.hdr.num_buffers = __cpu_to_virtio16(rx->q.vq.ring.little_endian, n),
@@ -239,51 +239,30 @@ static noinline int rx_put_any_header(const struct vhost_net_rx *rx, const struc
 	return from < to ? rx_put(seg, from, (void *)&hdr + from, to - from) : 0;
 }
 
-/* Of the header all but the number of buffers is the tap's, whose packets are at hand. */
-static bool rx_plain(const struct vhost_net_rx *rx)
-{
-	return rx->ring && rx->q.plain_hdr;
-}
-
-/* Here and below @plain is rx_plain(), or false if that is not known. */
-static __always_inline int rx_put_header(const struct vhost_net_rx *rx, const struct iovec *seg,
-					 unsigned int n, bool plain)
-{
-	const size_t at = offsetof(struct virtio_net_hdr_v1, num_buffers);
-	__virtio16 __user *word = seg->iov_base + at;
-
-	/* Most often it is one word that is where words are. */
-	if (likely((plain || rx->q.plain_hdr) && seg->iov_len >= sizeof(struct virtio_net_hdr_v1) &&
-		   IS_ALIGNED((unsigned long)word, sizeof(*word))))
-		return put_user(__cpu_to_virtio16(rx->q.vq.ring.little_endian, n), word);
-	return rx_put_any_header(rx, seg, n);
-}
-
 /* Receive a packet into a buffer. Returns its length with header, or an error. */
-static __always_inline ssize_t rx_receive(struct vhost_net_rx *rx, struct msghdr *msg,
-					  const struct iovec *seg, unsigned int nsegs, size_t need,
-					  bool plain)
+static ssize_t rx_receive(struct vhost_net_rx *rx, const struct iovec *seg, unsigned int nsegs,
+			  size_t need)
 {
 	struct socket *sock = rx_sock(rx);
-	size_t skip = plain || rx->q.sock_hdr ? 0 : rx->q.hdr_len;
+	size_t skip = rx->q.sock_hdr ? 0 : rx->q.hdr_len;
+	struct msghdr msg = {};
 	int got;
 
 	if (nsegs == 1)
-		iov_iter_ubuf(&msg->msg_iter, ITER_DEST, seg->iov_base, need);
+		iov_iter_ubuf(&msg.msg_iter, ITER_DEST, seg->iov_base, need);
 	else
-		iov_iter_init(&msg->msg_iter, ITER_DEST, seg, nsegs, need);
-	if (unlikely(skip))
-		iov_iter_advance(&msg->msg_iter, skip);
-	if (plain || rx->ring)
-		msg->msg_control = rx->packet[rx->packet_head++];
-	got = sock->ops->recvmsg(sock, msg, need - skip, MSG_DONTWAIT | MSG_TRUNC);
+		iov_iter_init(&msg.msg_iter, ITER_DEST, seg, nsegs, need);
+	iov_iter_advance(&msg.msg_iter, skip);
+	if (rx->ring)
+		msg.msg_control = rx->packet[rx->packet_head++];
+	got = sock->ops->recvmsg(sock, &msg, need - skip, MSG_DONTWAIT | MSG_TRUNC);
 	if (got < 0)
 		return got;
 	/*
 	 * Not what was announced: somebody else reads this socket, or its header
 	 * is not the guest's. A packet socket leaves tags out.
 	 */
-	if (got != need - skip && (plain || rx->ring || !got || got > need - skip))
+	if (got != need - skip && (rx->ring || !got || got > need - skip))
 		return -EMSGSIZE;
 	return got + skip;
 }
@@ -301,27 +280,8 @@ static void rx_fill_used(const struct vhost_net_rx *rx, struct devq_used *used, 
 	}
 }
 
-/* Receive one packet into the first of the free buffers, which is large enough. */
-static __always_inline int rx_packet_single(struct vhost_net_rx *rx, struct msghdr *msg,
-					    size_t need, bool plain)
-{
-	struct devq_chain *chain = &rx->chain[rx->head];
-	unsigned int nused = rx->nused;
-	ssize_t len = rx_receive(rx, msg, chain->seg, chain->nr_in, need, plain);
-
-	if (unlikely(len < 0))
-		return -EIO;
-	if (unlikely(rx_put_header(rx, chain->seg, 1, plain)))
-		return -EFAULT;
-	rx->used[nused] = devq_use(chain, len);
-	rx->nused = nused + 1;
-	rx->head++;
-	return 0;
-}
-
-/* The same into the first @n free buffers. */
-static int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
-			    size_t need)
+/* Receive one packet into the first @n free buffers, which are large enough. */
+static int rx_spread(struct vhost_net_rx *rx, unsigned int n, size_t need)
 {
 	struct devq_chain *chain = &rx->chain[rx->head];
 	unsigned int i, nsegs = 0;
@@ -330,13 +290,13 @@ static int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg, unsigne
 
 	for (i = 0; i < n; i++)
 		nsegs += chain[i].nr_in;
-	len = rx_receive(rx, msg, chain->seg, nsegs, need, false);
+	len = rx_receive(rx, chain->seg, nsegs, need);
 	if (len < 0)
 		return -EIO;
 	/* Fewer, if it turns out to be shorter. */
 	for (i = 0; have < len; i++)
 		have += chain[i].in_len;
-	if (rx_put_header(rx, chain->seg, i, false))
+	if (rx_put_header(rx, chain->seg, i))
 		return -EFAULT;
 	rx_fill_used(rx, &rx->used[rx->nused], i, len);
 	rx->nused += i;
@@ -344,35 +304,81 @@ static int rx_packet_merged(struct vhost_net_rx *rx, struct msghdr *msg, unsigne
 	return 0;
 }
 
-/* What rx_packet() does with packets that are not the most frequent ones. */
-static noinline int rx_packet_other(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
-				    size_t need)
+/*
+ * A packet of @need bytes is lost after it was taken. The first @n free buffers stay
+ * free, though they may have been written to.
+ */
+static noinline void rx_lose(struct vhost_net_rx *rx, unsigned int n, size_t need)
 {
-	if (n == 1)
-		return rx_packet_single(rx, msg, need, false);
+	rx_fill_used(rx, &rx->used[rx->nused], n, need);
+	devq_log(&rx->q.vq.ring, &rx->chain[rx->head], &rx->used[rx->nused], n);
+	devq_count(&rx->q.lost, 1);
+}
+
+/* Receive one packet into the first @n free buffers. */
+static noinline void rx_packet(struct vhost_net_rx *rx, unsigned int n, size_t need)
+{
 	if (rx->nused + n > ARRAY_SIZE(rx->used))
 		rx_flush(rx);
-	return rx_packet_merged(rx, msg, n, need);
+	if (rx_spread(rx, n, need))
+		rx_lose(rx, n, need);
+	if (rx->nused >= DEVQ_BATCH)
+		rx_flush(rx);
+}
+
+/* Where the number of buffers is written. */
+static __virtio16 __user *rx_num_buffers(const struct devq_chain *chain)
+{
+	return chain->seg->iov_base + offsetof(struct virtio_net_hdr_v1, num_buffers);
 }
 
 /*
- * Receive one packet into the first @n free buffers. If that fails the packet is
- * lost and the buffers stay free, though they may have been written to.
+ * Receive packets that were taken from a tap, which writes the rest of the header, as
+ * long as each fits into the next buffer and that is in one piece. Returns how many;
+ * others have to receive the first one if it is none.
  */
-static __always_inline void rx_packet(struct vhost_net_rx *rx, struct msghdr *msg, unsigned int n,
-				      size_t need, bool plain)
+static noinline unsigned int rx_burst(struct vhost_net_rx *rx, struct vhost_net_budget *budget)
 {
-	int err;
+	const __virtio16 one = __cpu_to_virtio16(rx->q.vq.ring.little_endian, 1);
+	const struct devq_chain *chain = &rx->chain[rx->head], *end;
+	struct devq_used *used = &rx->used[rx->nused];
+	void **packet = &rx->packet[rx->packet_head];
+	const unsigned int hdr_len = rx->q.hdr_len;
+	struct socket *sock = rx_sock(rx);
+	size_t bytes = budget->bytes;
+	struct msghdr msg = {};
+	unsigned int n, len;
+	bool lost = false;
 
-	err = likely(n == 1 && plain) ? rx_packet_single(rx, msg, need, true) :
-					rx_packet_other(rx, msg, n, need);
-	if (unlikely(err)) {
-		rx_fill_used(rx, &rx->used[rx->nused], n, need);
-		devq_log(&rx->q.vq.ring, &rx->chain[rx->head], &rx->used[rx->nused], n);
-		devq_count(&rx->q.lost, 1);
+	n = min3(rx->packet_tail - rx->packet_head, rx->tail - rx->head, DEVQ_BATCH - rx->nused);
+	end = chain + min(n, VHOST_NET_TURN_PACKETS - budget->packets);
+	while (chain < end) {
+		len = rx_packet_len(*packet) + hdr_len;
+		if (unlikely(chain->in_len < len || chain->nr_in != 1 || chain->nr_out ||
+			     !IS_ALIGNED((unsigned long)rx_num_buffers(chain), sizeof(one))))
+			break;
+		iov_iter_ubuf(&msg.msg_iter, ITER_DEST, chain->seg->iov_base, len);
+		msg.msg_control = *packet++;
+		lost = sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC) != len ||
+		       put_user(one, rx_num_buffers(chain));
+		if (unlikely(lost))
+			break;
+		*used++ = devq_use(chain++, len);
+		bytes += len;
+		if (unlikely(bytes >= VHOST_NET_TURN_BYTES))
+			break;
 	}
+	n = packet - &rx->packet[rx->packet_head];
+	rx->packet_head += n;
+	rx->head = chain - rx->chain;
+	rx->nused = used - rx->used;
+	budget->bytes = bytes;
+	budget->packets += n;
+	if (unlikely(lost))
+		rx_lose(rx, 1, len);
 	if (rx->nused >= DEVQ_BATCH)
 		rx_flush(rx);
+	return n;
 }
 
 /* Lose the next packet. */
@@ -420,38 +426,36 @@ static bool rx_idle(struct vhost_net_rx *rx)
 
 static void rx_turn(struct vhost_net_rx *rx)
 {
+	const bool bursts = rx->ring && rx->q.plain_hdr;
 	struct vhost_net_budget budget = {};
-	const bool plain = rx_plain(rx);
-	struct msghdr msg = {};
 	unsigned int packets, len;
 	int n;
 
 	vhost_poll_stop(&rx->q.sock_poll);
 	if (devq_disable_kick(&rx->q.vq.ring))
 		return;
-	for (;;) {
+	while (!vhost_net_spent(&budget)) {
 		packets = rx_peek(rx, &len);
 		if (!packets) {
 			if (!rx_idle(rx))
-				break;
+				goto out;
 			continue;
 		}
 		rx->q.busy_end = 0;
+		if (bursts && rx_burst(rx, &budget))
+			continue;
 		len += rx->q.hdr_len;
-		n = 1;
-		if (unlikely(rx->head == rx->tail || rx->chain[rx->head].in_len < len))
-			n = rx_collect(rx, len, packets);
-		if (n <= 0 && n != -EMSGSIZE)
-			break;
+		n = rx_collect(rx, len, packets);
 		if (n > 0)
-			rx_packet(rx, &msg, n, len, plain);
-		else
+			rx_packet(rx, n, len);
+		else if (n == -EMSGSIZE)
 			rx_discard(rx);
-		if (vhost_net_spend(&budget, len)) {
-			vhost_vq_requeue(&rx->q.vq);
-			break;
-		}
+		else
+			goto out;
+		vhost_net_spend(&budget, len);
 	}
+	vhost_vq_requeue(&rx->q.vq);
+out:
 	rx_rewind(rx);
 	devq_count(&rx->q.packets, budget.packets);
 }

@@ -417,6 +417,28 @@ TEST_F(bad_ring, rx_readable)
 	EXPECT_RX_BREAKS();
 }
 
+/* What was received before it is the driver's. */
+TEST_F(bad_ring, rx_filled_before_readable)
+{
+	struct drv_ring *r = rx_ring(&self->s);
+	struct vmm *v = &self->s.v;
+	struct drv_done done;
+	char frame[128];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		net_frame_fill(frame, sizeof(frame), i);
+		net_peer_send(&v->net, frame, sizeof(frame));
+	}
+	ASSERT_LE(0, drv_ring_add1(r, vmm_gpa(v, v->scratch), 2048, true, NULL));
+	ASSERT_LE(0, drv_ring_add1(r, vmm_gpa(v, self->s.page), 2048, false, NULL));
+	vmm_force_kick(v, VQ_RX);
+	ASSERT_EQ(1, drv_ring_wait(r, &done, VMM_TIMEOUT_MS));
+	EXPECT_EQ(v->hdr_len + sizeof(frame), done.len);
+	EXPECT_EQ(0, net_frame_check(v->scratch + v->hdr_len, sizeof(frame), 0, NULL));
+	EXPECT_TRUE(vmm_ring_error(v, VQ_RX, VMM_TIMEOUT_MS));
+}
+
 /* ---- indirect tables ---- */
 
 /* Entry i of the table in the fixture's page. */
