@@ -356,14 +356,10 @@ static inline const struct memmap_set *memmap_newer(const struct memmap_set *set
 static __always_inline bool memmap_node_has(const struct memmap_node *node, u64 start, u64 len,
 					    u32 perm)
 {
-	u64 off, room;
-
 	/* First: the rest of a node that is in no tree may be changed by an edit. */
 	if ((READ_ONCE(node->perm) & perm) != perm)
 		return false;
-	off = start - node->start;
-	room = node->last - node->start;
-	return off <= room && len - 1 <= room - off;
+	return start >= node->start && start <= node->last && len - 1 <= node->last - start;
 }
 
 /**

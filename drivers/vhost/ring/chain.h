@@ -72,6 +72,26 @@ static inline int chain_error(int err)
 	}
 }
 
+/* chain_single() for one direction, which is known when this is compiled. */
+static __always_inline bool chain_one(struct devq *dq, struct devq_chain *chain, u16 id,
+				      const struct devq_desc *desc, struct iovec *seg, u32 perm)
+{
+	const bool in = perm == MEMMAP_WRITE;
+	const u32 len = desc->len;
+
+	if (!mem_translate_hit(dq, desc->addr, len, perm, seg))
+		return false;
+	chain->id = id;
+	chain->ndesc = 1;
+	chain->nr_out = !in;
+	chain->nr_in = in;
+	chain->unmapped = false;
+	chain->out_len = in ? 0 : len;
+	chain->in_len = in ? len : 0;
+	chain->seg = seg;
+	return true;
+}
+
 /*
  * Make a chain of the only descriptor of most: one that names a buffer in the same
  * part of memory as the last one did. False for any other; nothing is done then.
@@ -79,31 +99,11 @@ static inline int chain_error(int err)
 static __always_inline bool chain_single(struct devq *dq, struct devq_chain *chain, u16 id,
 					 const struct devq_desc *desc, struct iovec *seg)
 {
-	const u64 addr = desc->addr;
-	const u32 len = desc->len;
-
-	if (!desc->flags) {
-		if (!mem_translate_hit(dq, addr, len, MEMMAP_READ, seg))
-			return false;
-		chain->nr_out = 1;
-		chain->nr_in = 0;
-		chain->out_len = len;
-		chain->in_len = 0;
-	} else if (desc->flags == VRING_DESC_F_WRITE) {
-		if (!mem_translate_hit(dq, addr, len, MEMMAP_WRITE, seg))
-			return false;
-		chain->nr_out = 0;
-		chain->nr_in = 1;
-		chain->out_len = 0;
-		chain->in_len = len;
-	} else {
-		return false;
-	}
-	chain->id = id;
-	chain->ndesc = 1;
-	chain->unmapped = false;
-	chain->seg = seg;
-	return true;
+	if (!desc->flags)
+		return chain_one(dq, chain, id, desc, seg, MEMMAP_READ);
+	if (desc->flags == VRING_DESC_F_WRITE)
+		return chain_one(dq, chain, id, desc, seg, MEMMAP_WRITE);
+	return false;
 }
 
 /* The pieces of a buffer that needs a lookup. Returns how many, or an error. */

@@ -17,7 +17,9 @@
  * Include after a memory flavour.
  */
 
+#include <linux/align.h>
 #include <linux/sched.h>
+#include <linux/unaligned.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
@@ -129,6 +131,7 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 	/* Pointers, for bounds checks would call out of the window. */
 	u16 *head = dq->heads;
 	int i, n = (u16)(dq->avail_seen - idx);
+	u64 four, addr;
 
 	if (n < max)
 		n = split_refresh(dq);
@@ -138,8 +141,18 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 
 	if (!mem_read_begin(ring, dq->num * sizeof(u16)))
 		goto bad;
-	for (i = 0; i < n; i++)
-		mem_get(head[i], u16, ring + (u16)((idx + i) & mask) * sizeof(u16), fault);
+	for (i = 0; i < n;) {
+		addr = ring + ((idx + i) & mask) * sizeof(u16);
+		/* Mostly as many as a word holds at a time; an aligned one never wraps. */
+		if (n - i >= 4 && IS_ALIGNED(addr, sizeof(u64)) && ((idx + i) & mask) + 4 <= dq->num) {
+			mem_get(four, u64, addr, fault);
+			put_unaligned(four, (u64 *)&head[i]);
+			i += 4;
+		} else {
+			mem_get(head[i], u16, addr, fault);
+			i++;
+		}
+	}
 	mem_read_end();
 	for (i = 0; i < n && !devq_native(dq); i++)
 		head[i] = devq16(dq, head[i]);
@@ -373,6 +386,9 @@ static int split_pop(struct devq *dq, struct devq_chain *chain, unsigned int max
 		     struct iovec *iov, unsigned int iov_max)
 {
 	const struct iovec *end = iov + iov_max;
+	/* Pointers, for bounds are known. */
+	const struct devq_desc *desc = dq->first;
+	const u16 *head = dq->heads;
 	int i, n, err = DEVQ_OK;
 
 	n = split_fetch_heads(dq, min_t(unsigned int, max, DEVQ_BATCH));
@@ -381,12 +397,12 @@ static int split_pop(struct devq *dq, struct devq_chain *chain, unsigned int max
 	if (split_fetch_first(dq, n))
 		return -EIO;
 	for (i = 0; i < n; i++) {
-		if (likely(iov < end && dq->heads[i] < dq->num) &&
-		    chain_single(dq, &chain[i], dq->heads[i], &dq->first[i], iov)) {
+		if (likely(iov < end && head[i] < dq->num) &&
+		    chain_single(dq, &chain[i], head[i], &desc[i], iov)) {
 			iov++;
 			continue;
 		}
-		if (dq->first[i].flags == VRING_DESC_F_INDIRECT && dq->heads[i] < dq->num &&
+		if (desc[i].flags == VRING_DESC_F_INDIRECT && head[i] < dq->num &&
 		    split_plain_table(dq, i, &chain[i], iov, end - iov)) {
 			iov += chain[i].nr_out + chain[i].nr_in;
 			continue;
