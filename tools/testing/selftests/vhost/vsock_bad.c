@@ -15,15 +15,6 @@
 #define CLOSED_PORT	4322
 #define STREAM		VIRTIO_VSOCK_TYPE_STREAM
 
-/*
- * An address for this test's process alone: sockets that other guests have left may send
- * a last reset to theirs for seconds yet.
- */
-static uint64_t quiet_cid(void)
-{
-	return VS_CID + 10000 + getpid() % 30000;
-}
-
 FIXTURE(bad) {
 	struct vs_guest g;
 	int listener;
@@ -35,8 +26,8 @@ FIXTURE_SETUP(bad)
 	self->fd = -1;
 	self->listener = vs_listen(SOCK_STREAM, HOST_PORT);
 	ASSERT_LE(0, self->listener);
-	ASSERT_EQ(0, vs_up(&self->g, &(struct vs_config){ .cid = quiet_cid(),
-							 .tx_size = 72 << 10 }));
+	ASSERT_EQ(0, vs_up(&self->g, &(struct vs_config){ .cid = vs_quiet_cid(),
+							  .tx_size = 72 << 10 }));
 	ASSERT_EQ(0, vs_guest_connect(&self->g, STREAM, PORT, HOST_PORT));
 	self->fd = vs_accept(self->listener);
 	ASSERT_LE(0, self->fd);
@@ -262,10 +253,10 @@ TEST(receive_buffers_of_no_use)
 	uint64_t gpa;
 	int fd;
 
-	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = quiet_cid(), .no_rx = true }));
+	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = vs_quiet_cid(), .no_rx = true }));
 	r = &g.v->vq[VQ_RX].ring;
 	gpa = vmm_gpa(g.v, g.slot[0].mem);
-	fd = vs_connect_start(SOCK_STREAM, quiet_cid(), PORT);
+	fd = vs_connect_start(SOCK_STREAM, vs_quiet_cid(), PORT);
 	ASSERT_LE(0, fd);
 	mixed[0] = (struct drv_buf) { .gpa = gpa, .len = 100 };
 	mixed[1] = (struct drv_buf) { .gpa = gpa + 100, .len = 100, .write = true };
@@ -317,9 +308,9 @@ TEST(receive_buffer_taken_away)
 	char *at;
 	int fd;
 
-	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = quiet_cid(), .no_rx = true,
+	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = vs_quiet_cid(), .no_rx = true,
 							.paged = true }));
-	fd = vs_connect_start(SOCK_STREAM, quiet_cid(), PORT);
+	fd = vs_connect_start(SOCK_STREAM, vs_quiet_cid(), PORT);
 	ASSERT_LE(0, fd);
 	at = iommu_hva(&g.m, g.m.iova + (g.rx_mem - g.v->ram));
 	ASSERT_NE(NULL, at);

@@ -56,11 +56,13 @@ FIXTURE_VARIANT_ADD(logged, iommu) {
 
 FIXTURE_SETUP(logged)
 {
+	struct vs_config c = variant->c;
 	struct vs_guest *g = &self->g;
 
 	self->listener = vs_listen(SOCK_STREAM, HOST_PORT);
 	ASSERT_LE(0, self->listener);
-	ASSERT_EQ(0, vs_up(g, &variant->c));
+	c.cid = vs_quiet_cid();
+	ASSERT_EQ(0, vs_up(g, &c));
 	ASSERT_EQ(0, vs_guest_connect(g, STREAM, PORT, HOST_PORT));
 	self->fd = vs_accept(self->listener);
 	ASSERT_LE(0, self->fd);

@@ -12,6 +12,11 @@
 /* How often who waits looks whether it is to end. */
 #define VS_STOP_MS	20
 
+uint64_t vs_quiet_cid(void)
+{
+	return VS_CID + 10000 + getpid() % 30000;
+}
+
 int vs_set_cid(int fd, uint64_t cid)
 {
 	return vhost_ioctl(fd, VHOST_VSOCK_SET_GUEST_CID, &cid);

@@ -73,6 +73,11 @@ struct vs_packet {
 
 /* ---- the device ---- */
 
+/*
+ * An address for this process alone: sockets that earlier guests have left may send a
+ * last packet to theirs for seconds yet.
+ */
+uint64_t vs_quiet_cid(void);
 int vs_set_cid(int fd, uint64_t cid);
 int vs_set_running(int fd, int on);
 
