@@ -9,13 +9,17 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tools/testing/selftests/tap.sh
 . "$here/../tap.sh"
 top=${RINGSIDE_TOP:-$here/../../../..}
-tool=(vdpa)
+program=${VDPA:-vdpa} libraries=${LD_LIBRARY_PATH:-}
 root=$("$top/tools/testing/vm/root" --path qemu 2>/dev/null) || root=
-if [ -n "${VDPA:-}" ]; then
-	tool=("$VDPA")
-elif [ -n "$root" ] && [ -x "$root/usr/sbin/vdpa" ]; then
-	tool=(env "LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu" "$root/usr/sbin/vdpa")
+if [ -z "${VDPA:-}" ] && [ -n "$root" ] && [ -x "$root/usr/sbin/vdpa" ]; then
+	program=$root/usr/sbin/vdpa
+	libraries=$root/usr/lib/x86_64-linux-gnu
 fi
+
+tool()
+{
+	LD_LIBRARY_PATH=$libraries "$program" "$@"
+}
 
 # works NAME ARGUMENT... [-- TEXT...]: it succeeds, and says each TEXT.
 # refused NAME ARGUMENT... [-- TEXT...]: it does not, and says each TEXT.
@@ -31,17 +35,18 @@ refused()
 
 attempt()
 {
-	local want=$1 name=$2 status=0 bad=0 args=() out text
+	local want=$1 name=$2 status=0 bad=0 args=() words=() out text
 	shift 2
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		args+=("$1")
 		shift
 	done
-	out=$("${tool[@]}" "${args[@]}" 2>&1) || status=1
+	out=$(tool "${args[@]}" 2>&1) || status=1
 	[ "$status" -eq "$want" ] || bad=1
 	shift "$(($# ? 1 : 0))"
 	# Line breaks are the tool's taste.
-	out=$(tr -s ' \n' ' ' <<<"$out")
+	read -r -d '' -a words <<<"$out" || true
+	out=${words[*]}
 	for text in "$@"; do
 		[[ $out == *"$text"* ]] || bad=1
 	done
@@ -53,7 +58,7 @@ clean_up()
 {
 	local name
 	for name in n0 n1 b0; do
-		[ ! -e "/sys/bus/vdpa/devices/$name" ] || "${tool[@]}" dev del "$name"
+		[ ! -e "/sys/bus/vdpa/devices/$name" ] || tool dev del "$name"
 	done
 	modprobe -rq virtio_vdpa || true
 }
@@ -64,9 +69,9 @@ other_mac=02:00:00:00:56:78
 features=0x300420028
 
 modprobe -aq vdpa_sim_net vdpa_sim_blk || tap_skip 'no simulators'
-command -v "${tool[-1]}" >/dev/null || tap_skip 'no vdpa tool'
+command -v "$program" >/dev/null || tap_skip 'no vdpa tool'
 # Not in a pipe: grep would be done before the tool is, and that would be its failure.
-help=$("${tool[@]}" dev help 2>&1) || true
+help=$(tool dev help 2>&1) || true
 [[ $help == *device_features* ]] || tap_skip 'a vdpa tool that knows no features'
 # Devices go to the driver that is there.
 modprobe -rq vhost_vdpa || true
@@ -75,7 +80,7 @@ modprobe -aq virtio_blk virtio_net || true
 trap clean_up EXIT
 
 tap_begin 0
-echo "# $("${tool[@]}" -V)"
+echo "# $(tool -V)"
 works 'management devices' mgmtdev show -- \
 	'vdpasim_net: supported_classes net' 'vdpasim_blk: supported_classes block' \
 	VERSION_1 ACCESS_PLATFORM
@@ -112,7 +117,7 @@ works 'what another counts, for programs' -j -p dev vstats show n0 qidx 1 -- \
 refused 'no such queue' dev vstats show n0 qidx 65536 -- 'no such queue'
 
 # Tools before iproute2 6.12 do not know of it; those that do, do not all say so.
-if "${tool[@]}" dev set name n0 mac "$other_mac" 2>/dev/null; then
+if tool dev set name n0 mac "$other_mac" 2>/dev/null; then
 	works 'another MAC address' dev set name n0 mac "$other_mac"
 	works 'it is shown' dev config show n0 -- "mac $other_mac"
 	refused 'a disk cannot be changed' dev set name b0 mac "$other_mac" -- \

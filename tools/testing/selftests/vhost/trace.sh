@@ -15,21 +15,29 @@ mountpoint -q "$tracefs" || mount -t tracefs tracefs "$tracefs" 2>/dev/null || t
 [ -d "$tracefs/events/vhost" ] || tap_skip 'a kernel without trace events'
 modprobe -aq vhost_vdpa vdpa_sim_net || true
 
+# Each change of one patches the kernel, so it is done once for all.
+events()
+{
+	local system
+	for system in vhost vdpa; do
+		[ ! -d "$tracefs/events/$system" ] || echo "$1" >"$tracefs/events/$system/enable"
+	done
+}
+
 # says NAME PATTERN PROGRAM ARGUMENT...: an event of this name and text while it runs.
 says()
 {
 	local name=$1 pattern=$2 said='' status=0
 	shift 2
 	echo >"$tracefs/trace"
-	echo 1 >"$tracefs/events/${name/://}/enable"
 	"$tests/$1" "${@:2}" >/dev/null 2>&1 || status=1
-	echo 0 >"$tracefs/events/${name/://}/enable"
 	said=$(grep "${name#*:}:" "$tracefs/trace") || true
 	grep -qE "${name#*:}: $pattern" <<<"$said" || status=1
 	verdict "$status" "$name, by $1" "$(tail -n 5 <<<"$said")"
 }
 
 tap_begin 0
+events 1
 says vhost:vhost_mem_table 'SET_MEM_TABLE: 0 regions to remove, [1-9][0-9]* in all, error 0' \
 	vhost/mem_table -t fault_012_moved_region_may_be_unmapped_tx
 says vhost:vhost_mem_table 'UPDATE_MEM_REGIONS: 0 regions to remove, 1 to add, error -22' \
@@ -52,4 +60,5 @@ says vhost:vhost_worker_attach 'virtqueue [01] from worker 0 to worker 1' \
 if [ -d "$tracefs/events/vdpa" ] && [ -e /sys/module/vdpa_sim_net ]; then
 	says vdpa:vdpa_set_status '[^ ]+: status 0x0, was 0x[0-9a-f]+' vdpa/status -t order
 fi
+events 0
 tap_end
