@@ -142,9 +142,11 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 	if (!mem_read_begin(ring, dq->num * sizeof(u16)))
 		goto bad;
 	for (i = 0; i < n;) {
-		addr = ring + ((idx + i) & mask) * sizeof(u16);
-		/* Mostly as many as a word holds at a time; an aligned one never wraps. */
-		if (n - i >= 4 && IS_ALIGNED(addr, sizeof(u64)) && ((idx + i) & mask) + 4 <= dq->num) {
+		unsigned int at = (idx + i) & mask;
+
+		addr = ring + at * sizeof(u16);
+		/* As many as a word holds at a time, where the ring does not wrap. */
+		if (n - i >= 4 && at + 4 <= dq->num && IS_ALIGNED(addr, sizeof(u64))) {
 			mem_get(four, u64, addr, fault);
 			put_unaligned(four, (u64 *)&head[i]);
 			i += 4;
