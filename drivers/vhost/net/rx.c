@@ -275,7 +275,7 @@ static void rx_fill_used(const struct vhost_net_rx *rx, struct devq_used *used, 
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		used[i] = devq_use(&chain[i], min_t(u32, len, chain[i].in_len));
+		used[i] = devq_use(&chain[i], min_t(size_t, len, chain[i].in_len));
 		len -= used[i].len;
 	}
 }
@@ -304,15 +304,11 @@ static int rx_spread(struct vhost_net_rx *rx, unsigned int n, size_t need)
 	return 0;
 }
 
-/*
- * A packet of @need bytes is lost after it was taken. The first @n free buffers stay
- * free, though they may have been written to.
- */
-static noinline void rx_lose(struct vhost_net_rx *rx, unsigned int n, size_t need)
+/* The first @n free buffers stay free, though up to @len bytes may have been written there. */
+static noinline void rx_spoil(struct vhost_net_rx *rx, unsigned int n, size_t len)
 {
-	rx_fill_used(rx, &rx->used[rx->nused], n, need);
+	rx_fill_used(rx, &rx->used[rx->nused], n, len);
 	devq_log(&rx->q.vq.ring, &rx->chain[rx->head], &rx->used[rx->nused], n);
-	devq_count(&rx->q.lost, 1);
 }
 
 /* Receive one packet into the first @n free buffers. */
@@ -320,16 +316,46 @@ static noinline void rx_packet(struct vhost_net_rx *rx, unsigned int n, size_t n
 {
 	if (rx->nused + n > ARRAY_SIZE(rx->used))
 		rx_flush(rx);
-	if (rx_spread(rx, n, need))
-		rx_lose(rx, n, need);
+	if (rx_spread(rx, n, need)) {
+		rx_spoil(rx, n, need);
+		devq_count(&rx->q.lost, 1);
+	}
 	if (rx->nused >= DEVQ_BATCH)
 		rx_flush(rx);
 }
 
 /* Where the number of buffers is written. */
-static __virtio16 __user *rx_num_buffers(const struct devq_chain *chain)
+static __always_inline __virtio16 __user *rx_num_buffers(const struct devq_chain *chain)
 {
 	return chain->seg->iov_base + offsetof(struct virtio_net_hdr_v1, num_buffers);
+}
+
+/* Can a packet of @len bytes with a plain header be received into this buffer alone? */
+static __always_inline bool rx_fits(const struct devq_chain *chain, unsigned int len)
+{
+	const __virtio16 __user *word;
+
+	if (chain->in_len < len || chain->nr_in != 1 || chain->nr_out)
+		return false;
+	word = rx_num_buffers(chain);
+	return IS_ALIGNED((unsigned long)word, sizeof(*word)) && access_ok(word, sizeof(*word));
+}
+
+/* Say in each of @n buffers that its packet is in no other. Returns in how many. */
+static __always_inline unsigned int rx_put_ones(struct vhost_net_rx *rx, unsigned int n)
+{
+	const __virtio16 one = __cpu_to_virtio16(rx->q.vq.ring.little_endian, 1);
+	const struct devq_chain *chain = &rx->chain[rx->head];
+	unsigned int i = 0;
+
+	/* rx_fits() has looked at each address. */
+	if (!n || !user_write_access_begin(rx_num_buffers(chain), sizeof(one)))
+		return 0;
+	for (; i < n; i++)
+		unsafe_put_user(one, rx_num_buffers(&chain[i]), fault);
+fault:
+	user_write_access_end();
+	return i;
 }
 
 /*
@@ -339,43 +365,42 @@ static __virtio16 __user *rx_num_buffers(const struct devq_chain *chain)
  */
 static noinline unsigned int rx_burst(struct vhost_net_rx *rx, struct vhost_net_budget *budget)
 {
-	const __virtio16 one = __cpu_to_virtio16(rx->q.vq.ring.little_endian, 1);
 	const struct devq_chain *chain = &rx->chain[rx->head], *end;
 	struct devq_used *used = &rx->used[rx->nused];
 	void **packet = &rx->packet[rx->packet_head];
-	const unsigned int hdr_len = rx->q.hdr_len;
-	struct socket *sock = rx_sock(rx);
-	size_t bytes = budget->bytes;
 	struct msghdr msg = {};
-	unsigned int n, len;
-	bool lost = false;
+	unsigned int n, len, done;
+	struct socket *sock;
 
 	n = min3(rx->packet_tail - rx->packet_head, rx->tail - rx->head, DEVQ_BATCH - rx->nused);
 	end = chain + min(n, VHOST_NET_TURN_PACKETS - budget->packets);
 	while (chain < end) {
-		len = rx_packet_len(*packet) + hdr_len;
-		if (unlikely(chain->in_len < len || chain->nr_in != 1 || chain->nr_out ||
-			     !IS_ALIGNED((unsigned long)rx_num_buffers(chain), sizeof(one))))
+		len = rx_packet_len(*packet) + rx->q.hdr_len;
+		if (unlikely(!rx_fits(chain, len)))
 			break;
 		iov_iter_ubuf(&msg.msg_iter, ITER_DEST, chain->seg->iov_base, len);
 		msg.msg_control = *packet++;
-		lost = sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC) != len ||
-		       put_user(one, rx_num_buffers(chain));
-		if (unlikely(lost))
+		/* From here on it is @used that knows @len, which would be saved for the call. */
+		*used = devq_use(chain, len);
+		sock = rx_sock(rx);
+		if (unlikely(sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC) !=
+			     used->len))
 			break;
-		*used++ = devq_use(chain++, len);
-		bytes += len;
-		if (unlikely(bytes >= VHOST_NET_TURN_BYTES))
+		chain++;
+		budget->bytes += used++->len;
+		if (unlikely(budget->bytes >= VHOST_NET_TURN_BYTES))
 			break;
 	}
 	n = packet - &rx->packet[rx->packet_head];
-	rx->packet_head += n;
-	rx->head = chain - rx->chain;
-	rx->nused = used - rx->used;
-	budget->bytes = bytes;
 	budget->packets += n;
-	if (unlikely(lost))
-		rx_lose(rx, 1, len);
+	rx->packet_head += n;
+	done = rx_put_ones(rx, used - &rx->used[rx->nused]);
+	rx->head += done;
+	rx->nused += done;
+	if (unlikely(done < n)) {
+		rx_spoil(rx, n - done, SIZE_MAX);
+		devq_count(&rx->q.lost, n - done);
+	}
 	if (rx->nused >= DEVQ_BATCH)
 		rx_flush(rx);
 	return n;
