@@ -121,7 +121,8 @@ static bool rx_room(const struct vhost_net_rx *rx)
 }
 
 /*
- * Pop up to @want more buffers. Returns how many, 0 if there are none, -EIO.
+ * Pop up to @want more buffers. Returns how many, 0 if there are none, -EIO. If that
+ * breaks the queue, nothing can be given to the driver any more: what is filled goes first.
  */
 static int rx_fill(struct vhost_net_rx *rx, unsigned int want)
 {
@@ -129,6 +130,7 @@ static int rx_fill(struct vhost_net_rx *rx, unsigned int want)
 	struct devq_chain *chain = &rx->chain[rx->tail];
 	int n;
 
+	rx_flush(rx);
 	want = min3(want, VHOST_NET_RX_CHAINS - rx->tail, (unsigned int)DEVQ_BATCH);
 	n = devq_pop(dq, chain, want, &rx->iov[rx->nsegs], VHOST_NET_RX_SEGS - rx->nsegs);
 	if (n > 0) {
@@ -152,7 +154,6 @@ static int rx_await_buffers(struct vhost_net_rx *rx)
 	unsigned int i, ndesc = 0;
 	int more;
 
-	rx_flush(rx);
 	for (i = rx->head; i < rx->tail; i++)
 		ndesc += rx->chain[i].ndesc;
 	if (ndesc >= dq->num)
@@ -398,6 +399,7 @@ static noinline unsigned int rx_burst(struct vhost_net_rx *rx, struct vhost_net_
 	rx->head += done;
 	rx->nused += done;
 	if (unlikely(done < n)) {
+		/* To their ends: which packet was how long is not worth the trouble. */
 		rx_spoil(rx, n - done, SIZE_MAX);
 		devq_count(&rx->q.lost, n - done);
 	}

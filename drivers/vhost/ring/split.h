@@ -131,7 +131,6 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 	/* Pointers, for bounds checks would call out of the window. */
 	u16 *head = dq->heads;
 	int i, n = (u16)(dq->avail_seen - idx);
-	u64 four, addr;
 
 	if (n < max)
 		n = split_refresh(dq);
@@ -143,8 +142,8 @@ static int split_fetch_heads(struct devq *dq, unsigned int max)
 		goto bad;
 	for (i = 0; i < n;) {
 		unsigned int at = (idx + i) & mask;
+		u64 four, addr = ring + at * sizeof(u16);
 
-		addr = ring + at * sizeof(u16);
 		/* As many as a word holds at a time, where the ring does not wrap. */
 		if (n - i >= 4 && at + 4 <= dq->num && IS_ALIGNED(addr, sizeof(u64))) {
 			mem_get(four, u64, addr, fault);
@@ -388,7 +387,7 @@ static int split_pop(struct devq *dq, struct devq_chain *chain, unsigned int max
 		     struct iovec *iov, unsigned int iov_max)
 {
 	const struct iovec *end = iov + iov_max;
-	/* Pointers, for bounds are known. */
+	/* Pointers: a kernel with UBSAN_BOUNDS would check each index of the arrays. */
 	const struct devq_desc *desc = dq->first;
 	const u16 *head = dq->heads;
 	int i, n, err = DEVQ_OK;

@@ -309,7 +309,7 @@ TEST(receive_buffer_taken_away)
 	int fd;
 
 	ASSERT_EQ(0, vs_up(&g, &(struct vs_config){ .cid = vs_quiet_cid(), .no_rx = true,
-							.paged = true }));
+						    .paged = true }));
 	fd = vs_connect_start(SOCK_STREAM, vs_quiet_cid(), PORT);
 	ASSERT_LE(0, fd);
 	at = iommu_hva(&g.m, g.m.iova + (g.rx_mem - g.v->ram));
